@@ -1,1 +1,12 @@
-//! Placeholder.
+//! A seeded fleet of virtual endpoints with known truth.
+//!
+//! A plan ([`plan`], [`fleet`], [`scenario`]) says what happens to every
+//! device; everything else is drawn from it: the expectations ([`truth`]),
+//! the ledger of events that must arrive and the logs themselves.
+
+pub mod dice;
+pub mod fleet;
+pub mod plan;
+pub mod rollout;
+pub mod scenario;
+pub mod truth;
