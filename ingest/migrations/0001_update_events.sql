@@ -1,6 +1,6 @@
 -- One row per parsed fact. A re-read of the same record lands on the same key
 -- in the same partition, and the fuller reading wins.
-CREATE TABLE update_events
+CREATE TABLE IF NOT EXISTS update_events
 (
     device_id            LowCardinality(String),
     event_id             FixedString(16),

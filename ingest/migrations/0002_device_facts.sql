@@ -1,5 +1,5 @@
 -- What each device said of itself, one row per revision, never rewritten.
-CREATE TABLE device_facts
+CREATE TABLE IF NOT EXISTS device_facts
 (
     device_id   LowCardinality(String),
     revision    UInt64,

@@ -1,6 +1,6 @@
 -- When each device was last heard of and how its collector is doing; the
 -- newest row of a device wins.
-CREATE TABLE presence
+CREATE TABLE IF NOT EXISTS presence
 (
     device_id         LowCardinality(String),
     last_heard_at     DateTime64(3, 'UTC'),

@@ -1,5 +1,5 @@
 -- What could not be stored: the sealed batch once, with the rows and reasons.
-CREATE TABLE dead_letters
+CREATE TABLE IF NOT EXISTS dead_letters
 (
     letter_id   FixedString(16),
     device_id   LowCardinality(String),

@@ -1,6 +1,6 @@
 -- First and last sight of every result code: columns that can never change for
 -- an event, so a materialized view may count them. Times are as printed.
-CREATE TABLE codes_seen
+CREATE TABLE IF NOT EXISTS codes_seen
 (
     hresult       UInt32,
     phase         LowCardinality(String),
@@ -14,7 +14,7 @@ ENGINE = AggregatingMergeTree
 ORDER BY (hresult, phase, result, kb)
 SETTINGS non_replicated_deduplication_window = 1000;
 
-CREATE MATERIALIZED VIEW codes_seen_from_events TO codes_seen AS
+CREATE MATERIALIZED VIEW IF NOT EXISTS codes_seen_from_events TO codes_seen AS
 SELECT
     assumeNotNull(hresult) AS hresult,
     phase,

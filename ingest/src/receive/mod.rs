@@ -1,0 +1,13 @@
+//! The gateway: says who speaks, checks the envelope, hands the sealed batch
+//! on and answers when it is durable. It never looks inside.
+
+mod conversation;
+mod decide;
+mod identity;
+mod presence;
+mod server;
+
+pub use decide::{Refusal, check_envelope};
+pub use identity::{Denial, Identity, Speaker, device_id_is_valid};
+pub use presence::{Live, LiveStreams};
+pub use server::{Gate, ReceiveError, serve};

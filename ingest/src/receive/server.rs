@@ -1,0 +1,251 @@
+//! The gRPC service: one stream per device, a receipt for every batch.
+//!
+//! A stream may have a few batches waiting; when its window is full it is not
+//! read, and flow control holds the device back. Receipts go out in the order
+//! in which batches become durable.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::stream::{BoxStream, StreamExt};
+use kbwatch_proto::batch::MAX_PAYLOAD_LEN;
+use kbwatch_proto::telemetry::{Batch, Gateway, GatewayServer, Receipt};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tonic::transport::server::TcpIncoming;
+use tonic::transport::{Certificate, Identity as TlsIdentity, Server, ServerTlsConfig};
+use tonic::{Request, Response, Status, Streaming};
+use tracing::{info, warn};
+
+use super::conversation::{Conversation, Sender};
+use super::identity::{Denial, Speaker};
+use super::presence::LiveStreams;
+use crate::Metrics;
+use crate::config::{ConfigError, ReceiveConfig};
+use crate::journal::Journal;
+use crate::metrics::Reason;
+
+/// Room for an envelope's other fields beside the payload.
+const ENVELOPE_ROOM: usize = 16 * 1024;
+
+/// Streams that one connection may hold: an importer opens one per device.
+const MAX_STREAMS_PER_CONNECTION: u32 = 256;
+
+/// A gateway that cannot start, or did not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum ReceiveError {
+    /// A value that cannot work.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The address is taken or not ours.
+    #[error("listen on {address}; is another gateway running there?")]
+    Listen {
+        /// Which address.
+        address: SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A certificate file cannot be read.
+    #[error("read the certificate file {path}")]
+    Certificate {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// Certificates that do not fit, or a listener that broke.
+    #[error("serve collectors")]
+    Serve(#[source] tonic::transport::Error),
+    /// Streams did not end within the grace period.
+    #[error("stop the gateway: streams were left after {grace_ms} ms")]
+    Grace {
+        /// How long they had.
+        grace_ms: u64,
+    },
+}
+
+/// A gateway that listens and does not serve yet.
+#[derive(Debug)]
+pub struct Gate {
+    config: ReceiveConfig,
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+/// Listens and serves until shutdown.
+///
+/// # Errors
+/// See [`ReceiveError`].
+pub async fn serve(
+    config: ReceiveConfig,
+    journal: Journal,
+    metrics: Metrics,
+    shutdown: watch::Receiver<bool>,
+) -> Result<(), ReceiveError> {
+    let gate = Gate::open(config).await?;
+    gate.serve(journal, metrics, shutdown).await
+}
+
+impl Gate {
+    /// Checks the configuration and takes the address; port 0 takes a free one.
+    ///
+    /// # Errors
+    /// An impossible value, or an address that is taken.
+    pub async fn open(config: ReceiveConfig) -> Result<Self, ReceiveError> {
+        config.check()?;
+        let failed = |source| ReceiveError::Listen {
+            address: config.listen,
+            source,
+        };
+        let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        Ok(Self {
+            config,
+            listener,
+            address,
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until shutdown: then it reads no more, gives the receipts that
+    /// come within the grace period, and ends.
+    ///
+    /// # Errors
+    /// See [`ReceiveError`].
+    pub async fn serve(
+        self,
+        journal: Journal,
+        metrics: Metrics,
+        mut shutdown: watch::Receiver<bool>,
+    ) -> Result<(), ReceiveError> {
+        let config = Arc::new(self.config);
+        let service = Service {
+            shared: Arc::new(Shared {
+                budget: Arc::new(Semaphore::new(config.max_in_flight_bytes)),
+                config: config.clone(),
+                journal,
+                metrics,
+                live: LiveStreams::default(),
+                shutdown: shutdown.clone(),
+            }),
+        };
+        let service =
+            GatewayServer::new(service).max_decoding_message_size(MAX_PAYLOAD_LEN + ENVELOPE_ROOM);
+        let incoming = TcpIncoming::from(self.listener).with_nodelay(Some(true));
+        info!(address = %self.address, tls = config.tls.is_some(), "receiving");
+        let mut stop = shutdown.clone();
+        let serving =
+            builder(&config)?.serve_with_incoming_shutdown(service, incoming, async move {
+                stopped(&mut stop).await;
+            });
+        let overdue = async {
+            stopped(&mut shutdown).await;
+            // Streams end themselves within the grace period; connections get
+            // a little longer to say good-bye.
+            tokio::time::sleep(Duration::from_millis(config.grace_ms + 2_000)).await;
+        };
+        tokio::select! {
+            served = serving => served.map_err(ReceiveError::Serve),
+            () = overdue => Err(ReceiveError::Grace { grace_ms: config.grace_ms }),
+        }
+    }
+}
+
+/// Returns once shutdown is asked for, or its sender is gone.
+pub(super) async fn stopped(shutdown: &mut watch::Receiver<bool>) {
+    // An error means that nobody can ask any more: the same as being asked.
+    let asked = shutdown.wait_for(|stop| *stop).await;
+    drop(asked);
+}
+
+fn builder(config: &ReceiveConfig) -> Result<Server, ReceiveError> {
+    let server = Server::builder()
+        .http2_keepalive_interval(Some(Duration::from_secs(config.keepalive_s)))
+        .http2_keepalive_timeout(Some(Duration::from_secs(20)))
+        .initial_stream_window_size(512 * 1024)
+        .initial_connection_window_size(1024 * 1024)
+        .max_concurrent_streams(MAX_STREAMS_PER_CONNECTION);
+    let Some(tls) = &config.tls else {
+        return Ok(server);
+    };
+    let tls = ServerTlsConfig::new()
+        .identity(TlsIdentity::from_pem(read(&tls.cert)?, read(&tls.key)?))
+        .client_ca_root(Certificate::from_pem(read(&tls.client_ca)?))
+        // Who shows none is told so, and counted, by the service.
+        .client_auth_optional(true)
+        .timeout(Duration::from_secs(10));
+    server.tls_config(tls).map_err(ReceiveError::Serve)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, ReceiveError> {
+    std::fs::read(path).map_err(|source| ReceiveError::Certificate {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// What all streams share.
+pub(super) struct Shared {
+    pub(super) config: Arc<ReceiveConfig>,
+    pub(super) journal: Journal,
+    pub(super) metrics: Metrics,
+    pub(super) live: LiveStreams,
+    pub(super) shutdown: watch::Receiver<bool>,
+    /// Bytes of payload that may wait, over all streams.
+    pub(super) budget: Arc<Semaphore>,
+}
+
+impl Shared {
+    /// Counts and audits a sender that is not listened to.
+    pub(super) fn deny(&self, denial: &Denial, peer: Option<SocketAddr>) -> Status {
+        let reason = denial.reason();
+        self.metrics.denied.get_or_create(&Reason { reason }).inc();
+        warn!(reason, ?peer, %denial, "denied a sender");
+        Status::permission_denied(denial.to_string())
+    }
+}
+
+struct Service {
+    shared: Arc<Shared>,
+}
+
+#[tonic::async_trait]
+impl Gateway for Service {
+    type ReportStream = BoxStream<'static, Result<Receipt, Status>>;
+
+    async fn report(
+        &self,
+        request: Request<Streaming<Batch>>,
+    ) -> Result<Response<Self::ReportStream>, Status> {
+        let peer = request.remote_addr();
+        let speaker = match request.peer_certs() {
+            Some(chain) => {
+                let leaf = chain.first().map(AsRef::as_ref).unwrap_or_default();
+                let speaker = Speaker::of_certificate(leaf)
+                    .map_err(|denial| self.shared.deny(&denial, peer))?;
+                Some(speaker)
+            }
+            None if self.shared.config.tls.is_some() => {
+                return Err(self.shared.deny(&Denial::NoCertificate, peer));
+            }
+            None => None,
+        };
+        let sender = Sender {
+            speaker,
+            local: request.local_addr(),
+            peer,
+        };
+        let conversation = Conversation::new(self.shared.clone(), sender, request.into_inner());
+        let receipts = futures_util::stream::unfold(conversation, |mut conversation| async {
+            let said = conversation.next().await?;
+            Some((said, conversation))
+        });
+        Ok(Response::new(receipts.boxed()))
+    }
+}

@@ -1,0 +1,1 @@
+//! From sealed batches to rows: unpack, check, group, insert, answer.
