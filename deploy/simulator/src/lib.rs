@@ -4,9 +4,13 @@
 //! device; everything else is drawn from it: the expectations ([`truth`]),
 //! the ledger of events that must arrive and the logs themselves.
 
+pub mod command;
 pub mod dice;
 pub mod fleet;
+pub mod ledger;
 pub mod plan;
+pub mod render;
 pub mod rollout;
 pub mod scenario;
+pub mod story;
 pub mod truth;

@@ -129,6 +129,9 @@ pub const FAMILY_19044: Family = Family {
     },
 };
 
+/// Level of the builds that no simulated release serves.
+const UBR_WITHOUT_FAMILY: u32 = 5501;
+
 /// The family of a build, where the simulated releases have one.
 pub fn family(build: u32) -> Option<&'static Family> {
     [&FAMILY_17763, &FAMILY_19044]
@@ -278,10 +281,9 @@ pub struct DevicePlan {
 }
 
 impl DevicePlan {
-    /// Level after every attempt that succeeded before `at_ms`; 0 for a build
-    /// without a family.
+    /// Level after every attempt that succeeded before `at_ms`.
     pub fn ubr_at(&self, at_ms: i64) -> u32 {
-        let base = family(self.build).map_or(0, |family| family.base_ubr);
+        let base = family(self.build).map_or(UBR_WITHOUT_FAMILY, |family| family.base_ubr);
         self.attempts
             .iter()
             .filter(|attempt| attempt.fate == Fate::Succeeded && attempt.ended_at_ms <= at_ms)
