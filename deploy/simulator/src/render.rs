@@ -92,9 +92,10 @@ pub fn render(plan: &FleetPlan, device: &DevicePlan) -> Rendered {
                 "CbsPersist_{}.log",
                 Clock::of(device).archive(telling.at_ms)
             );
-            let old = rendered.files.remove(CBS_LOG).unwrap_or_default();
-            rendered.files.insert(archive, old);
-            printer.begin_file(CBS_LOG);
+            if let Some(old) = rendered.files.remove(CBS_LOG) {
+                rendered.files.insert(archive, old);
+                printer.begin_file(CBS_LOG);
+            }
             continue;
         }
         let Some((file, bytes)) = printer.print(telling.at_ms, &telling.what) else {
@@ -145,4 +146,123 @@ fn render_lists(plan: &FleetPlan, device: &DevicePlan, rendered: &mut Rendered) 
         .expected
         .extend(lists::expected(device, plan.config.now_ms));
     rendered.later.sort_by_key(|write| write.at_ms);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Breaks, PlanConfig};
+    use crate::scenario::demo;
+    use crate::story::session_id;
+
+    fn plan() -> FleetPlan {
+        demo(PlanConfig {
+            devices: 400,
+            seed: 3,
+            now_ms: 1_790_000_000_000,
+            live_ms: 60_000,
+        })
+    }
+
+    fn text(rendered: &Rendered, file: &str) -> String {
+        String::from_utf8(rendered.files[file].clone()).unwrap()
+    }
+
+    #[test]
+    fn a_log_begins_with_a_mark_and_its_records_end_with_cr_lf() {
+        let plan = plan();
+        let rendered = render(&plan, &plan.devices[0]);
+        let log = text(&rendered, CBS_LOG);
+        assert!(log.starts_with('\u{feff}'));
+        assert_eq!(log.matches('\u{feff}').count(), 1);
+        assert!(log.ends_with("\r\n"));
+        assert!((60..400).contains(&log.lines().count()));
+    }
+
+    #[test]
+    fn a_hash_mismatch_goes_on_after_a_bare_line_feed() {
+        let plan = plan();
+        let failing = plan.devices.iter().find(|device| {
+            device.attempts.iter().any(|attempt| {
+                matches!(
+                    attempt.fate,
+                    Fate::Failed {
+                        breaks: Breaks::Hydration,
+                        ..
+                    }
+                ) && attempt.ended_at_ms < plan.config.now_ms
+            })
+        });
+        let log = text(&render(&plan, failing.unwrap()), CBS_LOG);
+        assert!(log.contains("' do not match.\n Expected: {l:32 ml:33 b:"));
+        assert!(log.contains("[HRESULT = 0x800f0985 - PSFX_E_APPLY_REVERSE_DELTA_FAILED]\r\n"));
+    }
+
+    #[test]
+    fn a_rotated_log_is_kept_under_the_time_of_its_rotation() {
+        let plan = plan();
+        let rotated = plan
+            .devices
+            .iter()
+            .map(|device| render(&plan, device))
+            .find(|rendered| {
+                rendered
+                    .files
+                    .keys()
+                    .any(|name| name.starts_with("CbsPersist_"))
+            });
+        let rendered = rotated.unwrap();
+        let archive = rendered
+            .files
+            .keys()
+            .find(|name| name.starts_with("CbsPersist_"))
+            .unwrap();
+        assert!(text(&rendered, archive).contains("KB5021237"));
+        assert!(text(&rendered, CBS_LOG).starts_with('\u{feff}'));
+        assert!(!text(&rendered, CBS_LOG).contains("KB5021237"));
+    }
+
+    #[test]
+    fn session_ids_are_the_moment_at_which_their_line_was_printed() {
+        let plan = plan();
+        let mut device = plan.devices[0].clone();
+        device.clock_skew_s = 60;
+        let at_ms = 1_673_395_200_000;
+        let id = session_id(&device, at_ms);
+        let (high, low) = id.split_once('_').unwrap();
+        let ticks = (high.parse::<i64>().unwrap() << 32) | low.parse::<i64>().unwrap();
+        let seconds = ticks / 10_000_000 - 11_644_473_600;
+        assert_eq!(seconds, at_ms / 1_000 + 60);
+    }
+
+    #[test]
+    fn what_ends_live_is_written_later_and_replaces_the_facts_last() {
+        let plan = plan();
+        let live = plan.devices.iter().find(|device| {
+            device.attempts.iter().any(|attempt| {
+                attempt.fate == Fate::Succeeded && attempt.ended_at_ms > plan.config.now_ms
+            })
+        });
+        let rendered = render(&plan, live.unwrap());
+        let before = text(&rendered, FACTS_JSON);
+        assert!(before.contains("\"ubr\":\"3770\"") || before.contains("\"ubr\":\"3650\""));
+        let facts = rendered
+            .later
+            .iter()
+            .find(|write| write.file == FACTS_JSON)
+            .unwrap();
+        assert!(facts.replaces);
+        assert!(String::from_utf8_lossy(&facts.bytes).contains("\"ubr\":\"3887\""));
+        assert!(rendered.later.is_sorted_by_key(|write| write.at_ms));
+    }
+
+    #[test]
+    fn nothing_that_names_a_person_is_rendered() {
+        let plan = plan();
+        for device in plan.devices.iter().take(40) {
+            for bytes in render(&plan, device).files.values() {
+                assert!(!String::from_utf8_lossy(bytes).contains(r"\Users"));
+            }
+        }
+    }
 }

@@ -286,6 +286,24 @@ mod tests {
     }
 
     #[test]
+    fn the_rows_of_the_target_list_add_up() {
+        let rows = Truth::of(&plan(2_000, 5)).rollout;
+        let parts = [
+            rows.compliant,
+            rows.failed,
+            rows.pending_reboot,
+            rows.cancelled,
+            rows.not_tried,
+            rows.not_applicable,
+            rows.excluded,
+            rows.silent,
+            rows.no_collector,
+        ];
+        assert!(parts.iter().all(|part| *part > 0), "{rows:?}");
+        assert_eq!(parts.iter().sum::<u64>(), rows.targets);
+    }
+
+    #[test]
     fn a_small_fleet_still_has_its_cluster() {
         let truth = Truth::of(&plan(100, 9));
         assert!(truth.clusters[0].devices.len() >= 3);

@@ -6,7 +6,7 @@ use kbwatch_proto::words::EventResult;
 use super::events::Offer;
 use super::servicing::hresult_text;
 use super::{Story, What, session_id};
-use crate::plan::{DAY_MS, HOUR_MS};
+use crate::plan::{DAY_MS, HOUR_MS, MINUTE_MS};
 
 /// Tells the everyday records of the last weeks.
 pub(super) fn tell(story: &mut Story<'_>) {
@@ -14,8 +14,10 @@ pub(super) fn tell(story: &mut Story<'_>) {
     let days = story.dice.between(3, 5);
     for day in 0..days {
         let at = now - (day * 7 + 1) * DAY_MS + story.dice.between(0, 20 * 60) * 60_000;
-        idle_upkeep(story, at);
-        applicability_probe(story, at + HOUR_MS);
+        let quiet = quiet_before(story, at);
+        idle_upkeep(story, quiet);
+        let quiet = quiet_before(story, at + HOUR_MS);
+        applicability_probe(story, quiet);
     }
     for day in 0..story.dice.between(2, 4) {
         let at = now - (day + 1) * DAY_MS + story.dice.between(0, 20 * 60) * 60_000;
@@ -39,6 +41,20 @@ pub(super) fn tell(story: &mut Story<'_>) {
         let at = now - story.dice.between(60, 30_000) * 60_000;
         dism_query(story, at);
     }
+}
+
+/// The last moment up to `at` at which no attempt is under way: one servicing
+/// session at a time.
+fn quiet_before(story: &Story<'_>, at: i64) -> i64 {
+    let margin = 5 * MINUTE_MS;
+    let mut quiet = at;
+    for attempt in story.device.attempts.iter().rev() {
+        let busy = attempt.started_at_ms - margin..attempt.ended_at_ms + margin;
+        if busy.contains(&quiet) {
+            quiet = attempt.started_at_ms - 2 * margin - (at - quiet) % margin;
+        }
+    }
+    quiet
 }
 
 fn secure_boot(language: &str) -> Offer {
