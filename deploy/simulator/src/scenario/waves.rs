@@ -11,6 +11,9 @@ use crate::plan::{
     MINUTE_MS, PlanConfig, family,
 };
 
+/// When a device of the bad image tries again.
+const AGAIN_AFTER_MS: i64 = 7 * HOUR_MS;
+
 pub(super) fn attempt(kb: Kb, started_at_ms: i64, minutes: i64, fate: Fate) -> AttemptPlan {
     AttemptPlan {
         kb,
@@ -170,12 +173,13 @@ pub(super) fn plan_planted(devices: &mut [DevicePlan], config: &PlanConfig, dice
         for (turn, index) in found.into_iter().enumerate().take(history + live) {
             let started = wave_start(&devices[index], config, dice);
             let minutes = dice.between(12, 24);
-            let twice = dice.chance(0.2);
+            let twice = dice.chance(0.4);
             let device = &mut devices[index];
             if turn < history {
                 device.attempts.push(attempt(kb, started, minutes, fate));
-                if twice {
-                    let again = started + (minutes + 9) * MINUTE_MS;
+                // Hours later: damage that is seen again soon is one finding.
+                let again = started + AGAIN_AFTER_MS;
+                if twice && again + HOUR_MS < config.now_ms {
                     device.attempts.push(attempt(kb, again, minutes, fate));
                 }
             } else {

@@ -100,6 +100,7 @@ impl Story<'_> {
         } = session;
         let code = hresult_text(hresult);
         let result = match hresult {
+            0 if reboot => EventResult::PendingReboot,
             0 => EventResult::Success,
             crate::scenario::CANCELLED_HRESULT => EventResult::Cancelled,
             _ => EventResult::Fail,
@@ -119,7 +120,8 @@ impl Story<'_> {
         );
     }
 
-    /// The error report of a failed package, with the attachments it misses.
+    /// The error report of a failed package, with the attachments it misses. It
+    /// names the package and not the KB.
     pub(crate) fn failure_reported(
         &mut self,
         at_ms: i64,
@@ -128,10 +130,7 @@ impl Story<'_> {
         source: &str,
     ) {
         let Session {
-            package,
-            client,
-            kb,
-            ..
+            package, client, ..
         } = session;
         let report = format!(
             "WER: Generating failure report for package: {package}, status: 0x{hresult:08x}, failure source: {source}, start state: Absent, target state: Installed, client id: {client}"
@@ -139,7 +138,7 @@ impl Story<'_> {
         self.tell_expecting(
             at_ms,
             cbs_line(report),
-            expected(EventResult::Fail, kb, Some(hresult), ""),
+            expected(EventResult::Fail, "", Some(hresult), ""),
         );
         self.cbs(
             at_ms + 10,
@@ -237,12 +236,12 @@ impl Story<'_> {
             seen,
         );
         self.cbs(at_ms + 20, format!("Setting original failure status: 0x{hresult:08x}, last forward execute state: CbsExecuteStateResolvePending"));
-        self.cbs(
-            at_ms + 1_000,
-            "Progress: UI message updated. Operation type: Update. Stage: 1 out of 1. Rollback.",
-        );
-        let text = format!("Startup: Processing complete. {code}");
+        let text =
+            "Progress: UI message updated. Operation type: Update. Stage: 1 out of 1. Rollback.";
         let seen = expected(EventResult::RolledBack, "", Some(hresult), "");
+        self.tell_expecting(at_ms + 1_000, cbs_line(text), seen);
+        let text = format!("Startup: Processing complete. {code}");
+        let seen = expected(EventResult::Fail, "", Some(hresult), "");
         self.tell_expecting(at_ms + 9_000, cbs_line(text), seen);
     }
 }
