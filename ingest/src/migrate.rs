@@ -172,16 +172,7 @@ fn statements(sql: &str) -> impl Iterator<Item = &str> {
 }
 
 fn checksum(sql: &str) -> String {
-    use std::fmt::Write;
-    Sha256::digest(sql.as_bytes())
-        .iter()
-        .take(16)
-        .fold(String::new(), |mut text, byte| {
-            // Writing into a String cannot fail.
-            let written = write!(text, "{byte:02x}");
-            debug_assert!(written.is_ok());
-            text
-        })
+    crate::hex(&Sha256::digest(sql.as_bytes())[..16])
 }
 
 #[cfg(test)]

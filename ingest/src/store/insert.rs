@@ -1,0 +1,210 @@
+//! Writes a group and tries again until ClickHouse has it.
+//!
+//! The group owns its rows until the insert is acknowledged: every try sends
+//! identical rows under an identical token, so that a try whose answer was lost
+//! is known as a repetition.
+
+use std::time::Duration;
+
+use clickhouse::Client;
+use clickhouse::error::Error;
+use clickhouse::insert::Insert;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
+use tracing::{debug, error, warn};
+
+use super::batch::Group;
+use super::rows::{EventRow, FactsRow, LetterRow};
+use crate::Metrics;
+use crate::config::StoreConfig;
+use crate::metrics::Reason;
+
+/// First pause between two tries; it doubles up to the configured cap.
+const FIRST_PAUSE_MS: u64 = 100;
+
+/// Tries after which a person should look.
+const ALARMING_TRIES: u32 = 20;
+
+/// The store was told to stop while ClickHouse did not take a group.
+#[derive(Debug, thiserror::Error)]
+#[error("insert into {table}: gave up when the store stopped")]
+pub(crate) struct GaveUp {
+    table: &'static str,
+    source: Error,
+}
+
+/// What a group is written into.
+#[derive(Debug, Clone, Copy)]
+enum Table {
+    Events,
+    Facts,
+    Letters,
+}
+
+impl Table {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Events => "update_events",
+            Self::Facts => "device_facts",
+            Self::Letters => "dead_letters",
+        }
+    }
+}
+
+/// Writes groups, one after the other.
+#[derive(Clone)]
+pub(crate) struct Writer {
+    pub(crate) client: Client,
+    pub(crate) config: StoreConfig,
+    pub(crate) metrics: Metrics,
+    pub(crate) shutdown: watch::Receiver<bool>,
+}
+
+impl Writer {
+    /// Writes everything that the group's receipts promise.
+    pub(crate) async fn write(&mut self, group: &Group) -> Result<(), GaveUp> {
+        let token = group.token();
+        if !group.events.is_empty() {
+            self.persist(Table::Events, group, &token).await?;
+        }
+        if group.batches.iter().any(|batch| batch.facts.is_some()) {
+            self.persist(Table::Facts, group, &token).await?;
+        }
+        if group.batches.iter().any(|batch| batch.letter.is_some()) {
+            self.persist(Table::Letters, group, &token).await?;
+        }
+        self.count(group);
+        Ok(())
+    }
+
+    async fn persist(&mut self, table: Table, group: &Group, token: &str) -> Result<(), GaveUp> {
+        let mut give_up_at = None;
+        for tries in 1.. {
+            let started = Instant::now();
+            let limit = Duration::from_millis(self.config.insert_deadline_ms);
+            let written = timeout(limit, self.insert(table, group, token)).await;
+            let took = started.elapsed();
+            let failure = match written.unwrap_or(Err(Error::TimedOut)) {
+                Ok(()) => {
+                    self.metrics.inserts.inc();
+                    self.metrics.insert_seconds.observe(took.as_secs_f64());
+                    return Ok(());
+                }
+                Err(failure) => failure,
+            };
+            self.metrics.insert_retries.inc();
+            if tries == ALARMING_TRIES {
+                error!(table = table.name(), tries, %failure, "ClickHouse keeps refusing an insert");
+            } else {
+                warn!(table = table.name(), tries, %failure, "an insert failed and is tried again");
+            }
+            if self.pause(tries, &mut give_up_at).await.is_err() {
+                let source = failure;
+                let table = table.name();
+                return Err(GaveUp { table, source });
+            }
+        }
+        Ok(())
+    }
+
+    async fn insert(&self, table: Table, group: &Group, token: &str) -> Result<(), Error> {
+        match table {
+            Table::Events => self.insert_events(group, token).await,
+            Table::Facts => self.insert_facts(group, token).await,
+            Table::Letters => self.insert_letters(group, token).await,
+        }
+    }
+
+    /// Waits between two tries; an error once the grace period after a
+    /// shutdown is over.
+    async fn pause(&mut self, tries: u32, give_up_at: &mut Option<Instant>) -> Result<(), ()> {
+        let ceiling = FIRST_PAUSE_MS
+            .saturating_mul(1 << tries.min(16))
+            .min(self.config.retry_cap_ms);
+        let pause = Duration::from_millis(fastrand::u64(0..=ceiling));
+        if give_up_at.is_none() {
+            let asked = timeout(pause, self.shutdown.wait_for(|stop| *stop)).await;
+            if asked.is_ok() {
+                *give_up_at = Some(Instant::now() + Duration::from_millis(self.config.grace_ms));
+            }
+            return Ok(());
+        }
+        tokio::time::sleep(pause).await;
+        match give_up_at {
+            Some(end) if Instant::now() >= *end => Err(()),
+            _ => Ok(()),
+        }
+    }
+
+    async fn insert_events(&self, group: &Group, token: &str) -> Result<(), Error> {
+        let insert = self
+            .client
+            .insert::<EventRow<'_>>(Table::Events.name())
+            .await?;
+        let mut insert = prepared(insert, token, "events");
+        for grouped in &group.events {
+            let batch = &group.batches[grouped.batch];
+            let row = EventRow::of(&batch.device_id, batch.received_at_ms, &grouped.event);
+            insert.write(&row).await?;
+        }
+        insert.end().await
+    }
+
+    async fn insert_facts(&self, group: &Group, token: &str) -> Result<(), Error> {
+        let insert = self
+            .client
+            .insert::<FactsRow<'_>>(Table::Facts.name())
+            .await?;
+        let mut insert = prepared(insert, token, "facts");
+        for batch in &group.batches {
+            if let Some(facts) = &batch.facts {
+                let row = FactsRow::of(&batch.device_id, batch.received_at_ms, facts);
+                insert.write(&row).await?;
+            }
+        }
+        insert.end().await
+    }
+
+    async fn insert_letters(&self, group: &Group, token: &str) -> Result<(), Error> {
+        let insert = self
+            .client
+            .insert::<LetterRow<'_>>(Table::Letters.name())
+            .await?;
+        let mut insert = prepared(insert, token, "letters");
+        for batch in &group.batches {
+            if let Some(letter) = &batch.letter {
+                insert.write(&LetterRow::of(letter)).await?;
+            }
+        }
+        insert.end().await
+    }
+
+    fn count(&self, group: &Group) {
+        for batch in &group.batches {
+            if batch.facts.is_some() {
+                self.metrics.facts.inc();
+            }
+            if let Some(letter) = &batch.letter {
+                let reason = letter.kind.as_str();
+                let letters = &self.metrics.letters;
+                letters.get_or_create(&Reason { reason }).inc();
+                debug!(
+                    device_id = letter.device_id,
+                    kind = reason,
+                    reason = letter.reason,
+                    "wrote a dead letter"
+                );
+            }
+        }
+    }
+}
+
+/// Settings of every insert: at once, and under a name of its own.
+fn prepared<T>(insert: Insert<T>, token: &str, part: &str) -> Insert<T> {
+    insert
+        .with_setting("async_insert", "0")
+        // A group may span years of history; the default of 100 months would
+        // refuse it for ever.
+        .with_setting("max_partitions_per_insert_block", "0")
+        .with_setting("insert_deduplication_token", format!("{token}-{part}"))
+}

@@ -1,0 +1,221 @@
+//! The steps of store, in flow order: take, open, group, write, acknowledge.
+//!
+//! Opening and writing overlap: while one group is on its way to ClickHouse the
+//! next one fills. When ClickHouse stalls, the open group fills up to its
+//! bounds, then nothing more is taken, and the journal holds the senders back.
+
+use std::time::Duration;
+
+use clickhouse::Client;
+use kbwatch_proto::journal::JournalRecord;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tracing::info;
+
+use super::acknowledge::Ack;
+use super::batch::Group;
+use super::dead_letter::{DeadLetter, Parked};
+use super::insert::{GaveUp, Writer};
+use super::presence::Presence;
+use super::unpack::{Opened, open, open_parked, open_unreadable};
+use super::unpark::take_up_parked;
+use crate::Metrics;
+use crate::config::StoreConfig;
+use crate::journal::Entry;
+
+/// What the journal gives to the store.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    pub(crate) content: Content,
+    pub(crate) ack: Ack,
+}
+
+/// A record, or what is left of one.
+#[derive(Debug)]
+pub(crate) enum Content {
+    /// A record, and its bytes where it came in bytes.
+    Record(Box<JournalRecord>, Option<Vec<u8>>),
+    /// A record that an older store parked.
+    Parked(Box<JournalRecord>, Parked),
+    /// Bytes that are no record.
+    Unreadable(DeadLetter),
+}
+
+impl From<Entry> for Taken {
+    fn from(entry: Entry) -> Self {
+        Self {
+            content: Content::Record(Box::new(entry.record), None),
+            ack: Ack::Receipt(entry.durable),
+        }
+    }
+}
+
+/// Where batches come from: what was parked, and then the journal.
+pub(crate) struct Source {
+    pub(crate) parked: mpsc::Receiver<Taken>,
+    pub(crate) journal: JournalEnd,
+}
+
+/// The store's end of the journal.
+pub(crate) enum JournalEnd {
+    Memory(mpsc::Receiver<Entry>),
+    Consumer(mpsc::Receiver<Taken>),
+}
+
+impl Source {
+    async fn next(&mut self) -> Option<Taken> {
+        // Closed once everything parked was sent.
+        if let Some(taken) = self.parked.recv().await {
+            return Some(taken);
+        }
+        match &mut self.journal {
+            JournalEnd::Memory(entries) => entries.recv().await.map(Taken::from),
+            JournalEnd::Consumer(taken) => taken.recv().await,
+        }
+    }
+}
+
+/// A store that did not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// ClickHouse did not take the last groups before the grace period ended;
+    /// nothing of them was acknowledged, so they come again.
+    #[error("stop the store: {batches} batches were left unacknowledged")]
+    GaveUp {
+        /// Batches that were not acknowledged.
+        batches: usize,
+        /// The last refusal.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The task that opens batches ended by a panic.
+    #[error("open batches")]
+    Opening(#[source] tokio::task::JoinError),
+}
+
+/// Runs until the source is exhausted.
+pub(crate) async fn run_pipeline(
+    config: StoreConfig,
+    journal: JournalEnd,
+    client: Client,
+    metrics: Metrics,
+    shutdown: watch::Receiver<bool>,
+) -> Result<(), StoreError> {
+    let (taken, parked) = mpsc::channel(1);
+    let source = Source { parked, journal };
+    // One group waits here while another is written and a third fills.
+    let (groups, written) = mpsc::channel(1);
+    let opening = tokio::spawn(open_and_group(
+        config.clone(),
+        source,
+        groups,
+        metrics.clone(),
+    ));
+    let unparking = {
+        let client = client.clone();
+        tokio::spawn(async move { take_up_parked(&client, taken).await })
+    };
+    let writer = Writer {
+        client,
+        config,
+        metrics,
+        shutdown,
+    };
+    let outcome = write_groups(writer, written).await;
+    opening.await.map_err(StoreError::Opening)?;
+    unparking.await.map_err(StoreError::Opening)?;
+    outcome
+}
+
+/// Opens batches and closes groups by rows, bytes or age; ends with its source,
+/// or when nobody takes groups any more.
+async fn open_and_group(
+    config: StoreConfig,
+    mut source: Source,
+    groups: mpsc::Sender<Group>,
+    metrics: Metrics,
+) {
+    let mut group = Group::new();
+    let mut exhausted = false;
+    while !exhausted || !group.is_empty() {
+        let due_at = group.due_at(&config);
+        let full = group.is_full(&config);
+        let ready = full || exhausted || (!group.is_empty() && Instant::now() >= due_at);
+        tokio::select! {
+            biased;
+            place = groups.reserve(), if ready => match place {
+                Ok(place) => place.send(std::mem::replace(&mut group, Group::new())),
+                Err(_) => return,
+            },
+            taken = source.next(), if !full && !exhausted => match taken {
+                Some(Taken { content, ack }) => group.add(opened(content, &metrics), ack),
+                None => exhausted = true,
+            },
+            () = sleep_until(due_at), if !ready && !group.is_empty() => {}
+        }
+    }
+}
+
+fn opened(content: Content, metrics: &Metrics) -> Opened {
+    match content {
+        Content::Record(record, raw) => open(&record, raw, metrics),
+        Content::Parked(record, parked) => open_parked(&record, parked, metrics),
+        Content::Unreadable(letter) => open_unreadable(letter, metrics),
+    }
+}
+
+/// Writes and acknowledges groups; in between, presence.
+async fn write_groups(
+    mut writer: Writer,
+    mut groups: mpsc::Receiver<Group>,
+) -> Result<(), StoreError> {
+    let mut presence = Presence::default();
+    let limit = Duration::from_millis(writer.config.insert_deadline_ms);
+    let mut flush = interval(Duration::from_millis(writer.config.presence_flush_ms));
+    flush.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            group = groups.recv() => match group {
+                Some(group) => {
+                    if let Err(failure) = writer.write(&group).await {
+                        presence.give_up(&writer.metrics);
+                        return Err(gave_up(group, groups, failure).await);
+                    }
+                    acknowledge(group, &mut presence);
+                }
+                None => break,
+            },
+            _ = flush.tick() => presence.flush(&writer.client, &writer.metrics, limit).await,
+        }
+    }
+    presence.flush(&writer.client, &writer.metrics, limit).await;
+    presence.give_up(&writer.metrics);
+    Ok(())
+}
+
+/// Tells everyone whose batch is durable now, all at once.
+fn acknowledge(group: Group, presence: &mut Presence) {
+    let (batches, events) = (group.batches.len(), group.events.len());
+    for (mut batch, ack) in group.batches.into_iter().zip(group.acks) {
+        if let Some(heard) = batch.heard.take() {
+            presence.note(heard);
+        }
+        batch.counted.settled(batch.fate);
+        ack.durable();
+    }
+    tracing::debug!(batches, events, "stored a group");
+}
+
+/// Counts what is left; dropping it gives it back unacknowledged.
+async fn gave_up(group: Group, mut groups: mpsc::Receiver<Group>, failure: GaveUp) -> StoreError {
+    let mut batches = group.batches.len();
+    groups.close();
+    while let Some(left) = groups.recv().await {
+        batches += left.batches.len();
+    }
+    info!(batches, "the store stops with batches unacknowledged");
+    StoreError::GaveUp {
+        batches,
+        source: Box::new(failure),
+    }
+}

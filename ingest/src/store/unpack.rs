@@ -1,0 +1,361 @@
+//! Opens a sealed batch and decides, row by row, what can be stored.
+//!
+//! Every batch ends in exactly one fate, and a fate other than storing carries
+//! the dead letter that keeps the batch. A record from Kafka is kept in the very
+//! bytes that lay there: a newer one may hold fields unknown here.
+
+use std::sync::Arc;
+
+use kbwatch_proto::batch::{RejectedRow, UnpackError, unpack};
+use kbwatch_proto::event::{FactsSnapshot, Health, MAX_TEXT_LEN, UpdateEvent};
+use kbwatch_proto::ids::EventId;
+use kbwatch_proto::journal::{self, JournalRecord};
+use kbwatch_proto::telemetry::Batch;
+
+use super::dead_letter::{DeadLetter, LetterKind, Parked};
+use crate::Metrics;
+use crate::metrics::{Fate, OpenBatch};
+use crate::receive::device_id_is_valid;
+
+/// Longest name of a device fact, in bytes.
+const MAX_FACT_NAME_LEN: usize = 64;
+
+/// A batch after opening, with everything that must be written because of it.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) device_id: Arc<str>,
+    pub(crate) received_at_ms: i64,
+    pub(crate) events: Vec<UpdateEvent>,
+    pub(crate) facts: Option<FactsSnapshot>,
+    pub(crate) letter: Option<DeadLetter>,
+    pub(crate) heard: Option<Heard>,
+    /// Unpacked size, for the bounds of a group.
+    pub(crate) bytes: usize,
+    pub(crate) fate: Fate,
+    pub(crate) counted: OpenBatch,
+}
+
+/// What a batch says of its device's collector.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Heard {
+    pub(crate) device_id: Arc<str>,
+    pub(crate) received_at_ms: i64,
+    pub(crate) sent_at_ms: i64,
+    pub(crate) collector_version: String,
+    pub(crate) peer: String,
+    pub(crate) cloned: bool,
+    /// Only heartbeats carry it.
+    pub(crate) health: Option<Health>,
+}
+
+/// Opens a record that could be read; `raw` are its bytes where it came in bytes.
+pub(crate) fn open(record: &JournalRecord, raw: Option<Vec<u8>>, metrics: &Metrics) -> Opened {
+    let mut opened = judge(record, metrics);
+    if let (Some(letter), Some(raw)) = (&mut opened.letter, raw) {
+        letter.keep_bytes(raw);
+    }
+    opened
+}
+
+fn judge(record: &JournalRecord, metrics: &Metrics) -> Opened {
+    let Some(batch) = &record.batch else {
+        return whole(
+            record,
+            metrics,
+            LetterKind::Batch,
+            "record without a batch".to_owned(),
+        );
+    };
+    if record.version > journal::VERSION {
+        let reason = format!("journal record of version {}", record.version);
+        return whole(record, metrics, LetterKind::Parked, reason);
+    }
+    if !device_id_is_valid(&record.device_id) {
+        let reason = "record names no possible device".to_owned();
+        return whole(record, metrics, LetterKind::Batch, reason);
+    }
+    match unpack(batch) {
+        Ok(unpacked) => {
+            let mut opened = empty(record, metrics, Fate::Stored);
+            opened.bytes = batch.unpacked_len as usize;
+            let heard = heard(record, batch, unpacked.contents.health);
+            opened.heard = heard;
+            sort_out(&mut opened, unpacked, record);
+            opened
+        }
+        Err(error @ UnpackError::NewerFormat { .. }) => {
+            whole(record, metrics, LetterKind::Parked, chain(&error))
+        }
+        Err(error) => whole(record, metrics, LetterKind::Batch, chain(&error)),
+    }
+}
+
+/// Opens a record that was parked before; what is written about it takes the
+/// parked letter's place.
+pub(crate) fn open_parked(record: &JournalRecord, parked: Parked, metrics: &Metrics) -> Opened {
+    let mut opened = judge(record, metrics);
+    match &mut opened.letter {
+        Some(letter) => letter.id = parked.letter_id,
+        None => opened.letter = Some(DeadLetter::taken_up(parked)),
+    }
+    // Its device was heard of long ago.
+    opened.heard = None;
+    opened
+}
+
+/// Takes up bytes that are no record at all.
+pub(crate) fn open_unreadable(letter: DeadLetter, metrics: &Metrics) -> Opened {
+    Opened {
+        device_id: letter.device_id.as_str().into(),
+        received_at_ms: letter.received_at_ms,
+        events: Vec::new(),
+        facts: None,
+        bytes: letter.record.len(),
+        letter: Some(letter),
+        heard: None,
+        fate: Fate::Rejected,
+        counted: metrics.batch_opened(),
+    }
+}
+
+fn empty(record: &JournalRecord, metrics: &Metrics, fate: Fate) -> Opened {
+    Opened {
+        device_id: record.device_id.as_str().into(),
+        received_at_ms: record.received_at_ms,
+        events: Vec::new(),
+        facts: None,
+        letter: None,
+        heard: None,
+        bytes: 0,
+        fate,
+        counted: metrics.batch_opened(),
+    }
+}
+
+fn whole(record: &JournalRecord, metrics: &Metrics, kind: LetterKind, reason: String) -> Opened {
+    let fate = match kind {
+        LetterKind::Parked => Fate::Parked,
+        _ => Fate::Rejected,
+    };
+    let mut opened = empty(record, metrics, fate);
+    let letter = DeadLetter::of(record, kind, reason);
+    opened.counted.unpacked(letter.event_count as usize);
+    opened.bytes = letter.record.len();
+    opened.letter = Some(letter);
+    opened
+}
+
+fn heard(record: &JournalRecord, batch: &Batch, health: Option<Health>) -> Option<Heard> {
+    // Logs that someone else brought along do not mean that the device lives.
+    record.sender_id.is_empty().then(|| Heard {
+        device_id: record.device_id.as_str().into(),
+        received_at_ms: record.received_at_ms,
+        sent_at_ms: batch.sent_at_ms,
+        collector_version: batch.collector_version.clone(),
+        peer: record.peer.clone(),
+        cloned: record.cloned,
+        health,
+    })
+}
+
+/// Parts what can be stored from what cannot.
+fn sort_out(opened: &mut Opened, unpacked: kbwatch_proto::batch::Unpacked, record: &JournalRecord) {
+    let found = unpacked.contents.events.len() + unpacked.rejected.len();
+    opened.counted.unpacked(found);
+    let mut rejected = unpacked.rejected;
+    opened.events = keep_possible(unpacked.contents.events, &mut rejected);
+    opened.counted.rejected(rejected.len());
+    let mut reason = match rejected.len() {
+        0 => String::new(),
+        rows => format!("{rows} of {found} rows rejected"),
+    };
+    match unpacked.contents.facts.map(check_facts) {
+        Some(Ok(facts)) => opened.facts = Some(facts),
+        Some(Err(fault)) => {
+            let stop = if reason.is_empty() { "" } else { "; " };
+            reason = format!("{reason}{stop}facts rejected: {fault}");
+        }
+        None => {}
+    }
+    if !reason.is_empty() {
+        let mut letter = DeadLetter::of(record, LetterKind::Rows, reason);
+        letter.rows = rejected;
+        opened.letter = Some(letter);
+    }
+}
+
+/// Keeps the possible events; the others join the rejected rows under the
+/// numbers that they have in the block.
+fn keep_possible(events: Vec<UpdateEvent>, rejected: &mut Vec<RejectedRow>) -> Vec<UpdateEvent> {
+    let mut undecoded = std::mem::take(rejected).into_iter().peekable();
+    let mut kept = Vec::with_capacity(events.len());
+    let mut row = 0;
+    for event in events {
+        while let Some(gap) = undecoded.next_if(|gap| gap.row == row) {
+            rejected.push(gap);
+            row += 1;
+        }
+        match check_event(&event) {
+            Ok(()) => kept.push(event),
+            Err(reason) => rejected.push(RejectedRow {
+                row,
+                reason: reason.to_owned(),
+            }),
+        }
+        row += 1;
+    }
+    rejected.extend(undecoded);
+    kept
+}
+
+/// Whether an event says only what an event can say.
+fn check_event(event: &UpdateEvent) -> Result<(), &'static str> {
+    if event.event_id == EventId::default() {
+        return Err("event id of zeros");
+    }
+    if !event.kb.is_empty() && !is_kb(&event.kb) {
+        return Err("kb is not KB and digits");
+    }
+    if !matches!(
+        event.health.as_str(),
+        "" | "healthy" | "corrupt" | "repaired" | "unknown"
+    ) {
+        return Err("unknown health word");
+    }
+    if event.extra.keys().any(String::is_empty) {
+        return Err("an extra field without a name");
+    }
+    Ok(())
+}
+
+fn is_kb(text: &str) -> bool {
+    text.strip_prefix("KB").is_some_and(|digits| {
+        (5..=8).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
+    })
+}
+
+fn check_facts(facts: FactsSnapshot) -> Result<FactsSnapshot, &'static str> {
+    let name_byte = |byte: u8| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'.')
+    };
+    for (name, value) in &facts.facts {
+        if name.is_empty() || name.len() > MAX_FACT_NAME_LEN || !name.bytes().all(name_byte) {
+            return Err("a name that is not lower case with underscores");
+        }
+        if value.len() > MAX_TEXT_LEN {
+            return Err("a value over the limit");
+        }
+    }
+    Ok(facts)
+}
+
+/// An error with what lies behind it, on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        text = format!("{text}: {inner}");
+        source = inner.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use kbwatch_proto::batch::{Contents, checksum, pack};
+
+    use super::*;
+
+    fn event(last: u8) -> UpdateEvent {
+        UpdateEvent {
+            event_id: EventId([last; 16]),
+            kb: "KB5022286".to_owned(),
+            ..UpdateEvent::default()
+        }
+    }
+
+    fn record(events: Vec<UpdateEvent>) -> JournalRecord {
+        let contents = Contents {
+            events,
+            ..Contents::default()
+        };
+        JournalRecord {
+            version: journal::VERSION,
+            batch: Some(pack(&contents).unwrap()),
+            device_id: "pc-1".to_owned(),
+            ..JournalRecord::default()
+        }
+    }
+
+    #[test]
+    fn an_impossible_row_is_rejected_by_its_number_and_its_neighbours_are_kept() {
+        let metrics = Metrics::default();
+        let bad = UpdateEvent {
+            kb: "KB; DROP TABLE".to_owned(),
+            ..event(2)
+        };
+        let opened = open(&record(vec![event(1), bad, event(3)]), None, &metrics);
+        assert_eq!(opened.events.len(), 2);
+        let letter = opened.letter.unwrap();
+        assert_eq!(letter.kind, LetterKind::Rows);
+        assert_eq!(letter.rows[0].row, 1);
+    }
+
+    #[test]
+    fn row_numbers_count_the_rows_that_could_not_be_decoded() {
+        let mut rejected = vec![RejectedRow {
+            row: 0,
+            reason: "not UTF-8".to_owned(),
+        }];
+        let bad = UpdateEvent::default();
+        let kept = keep_possible(vec![event(1), bad], &mut rejected);
+        assert_eq!(kept.len(), 1);
+        let rows: Vec<_> = rejected.iter().map(|rejected| rejected.row).collect();
+        assert_eq!(rows, [0, 2]);
+    }
+
+    #[test]
+    fn a_newer_format_is_parked_and_damage_is_not() {
+        let metrics = Metrics::default();
+        let mut newer = record(vec![event(1)]);
+        newer.batch.as_mut().unwrap().format += 1;
+        assert_eq!(open(&newer, None, &metrics).fate, Fate::Parked);
+        let mut newer = record(vec![event(1)]);
+        newer.version += 1;
+        assert_eq!(open(&newer, None, &metrics).fate, Fate::Parked);
+        let mut cut = record(vec![event(1)]);
+        let batch = cut.batch.as_mut().unwrap();
+        batch.payload.truncate(batch.payload.len() - 3);
+        batch.checksum = checksum(&batch.payload);
+        let opened = open(&cut, None, &metrics);
+        assert_eq!(opened.fate, Fate::Rejected);
+        assert_eq!(opened.letter.unwrap().event_count, 1);
+    }
+
+    #[test]
+    fn logs_brought_along_by_someone_else_are_no_sign_of_life() {
+        let metrics = Metrics::default();
+        let mut imported = record(vec![event(1)]);
+        imported.sender_id = "desk".to_owned();
+        assert_eq!(open(&imported, None, &metrics).heard, None);
+        assert!(open(&record(vec![]), None, &metrics).heard.is_some());
+    }
+
+    #[test]
+    fn facts_with_an_impossible_name_are_rejected_and_the_rows_kept() {
+        let metrics = Metrics::default();
+        let contents = Contents {
+            events: vec![event(1)],
+            facts: Some(FactsSnapshot {
+                facts: [("Free Disk".to_owned(), "1".to_owned())].into(),
+                ..FactsSnapshot::default()
+            }),
+            health: None,
+        };
+        let mut record = record(vec![]);
+        record.batch = Some(pack(&contents).unwrap());
+        let opened = open(&record, None, &metrics);
+        assert_eq!((opened.events.len(), opened.facts), (1, None));
+        assert!(opened.letter.unwrap().reason.contains("facts rejected"));
+    }
+}

@@ -1,0 +1,60 @@
+//! Takes up what older stores parked: batches of formats that this code knows.
+//!
+//! Runs once at the start, before the journal is read. A letter is marked as
+//! taken up after its rows are stored; a crash in between stores them again,
+//! which doubles nothing.
+
+use clickhouse::Client;
+use clickhouse::error::Error;
+use kbwatch_proto::batch::FORMAT;
+use kbwatch_proto::journal::{self, JournalRecord};
+use prost::Message;
+use tokio::sync::mpsc;
+use tracing::{info, warn};
+
+use super::acknowledge::Ack;
+use super::dead_letter::Parked;
+use super::pipeline::{Content, Taken};
+
+/// Sends every parked record that can be opened by now. What cannot be read
+/// back stays parked for the next start: the journal must not wait for it.
+pub(crate) async fn take_up_parked(client: &Client, taken: mpsc::Sender<Taken>) {
+    if let Err(failure) = send_parked(client, &taken).await {
+        warn!(%failure, "parked batches stay parked until the next start");
+    }
+}
+
+async fn send_parked(client: &Client, taken: &mpsc::Sender<Taken>) -> Result<(), Error> {
+    let mut parked = client
+        .query(
+            "SELECT letter_id, device_id, toUnixTimestamp64Milli(received_at) AS received_at,
+                    event_count, hex(record) AS record_hex
+             FROM dead_letters FINAL WHERE kind = 'parked'",
+        )
+        .fetch::<Parked>()?;
+    let mut count = 0_u64;
+    while let Some(letter) = parked.next().await? {
+        let Some(record) = known(&letter) else {
+            continue;
+        };
+        count += 1;
+        let sent = taken.send(Taken {
+            content: Content::Parked(Box::new(record), letter),
+            ack: Ack::Nobody,
+        });
+        if sent.await.is_err() {
+            break;
+        }
+    }
+    if count > 0 {
+        info!(batches = count, "took up parked batches");
+    }
+    Ok(())
+}
+
+/// The record, if this code can open it.
+fn known(letter: &Parked) -> Option<JournalRecord> {
+    let record = JournalRecord::decode(letter.record()?.as_slice()).ok()?;
+    let format = record.batch.as_ref()?.format;
+    (record.version <= journal::VERSION && format <= FORMAT).then_some(record)
+}

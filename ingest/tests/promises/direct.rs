@@ -1,0 +1,141 @@
+//! From a device's stream to rows in ClickHouse, in one process.
+
+use crate::gateway::{River, batch, event, sealed, until};
+use kbwatch_proto::batch::{Contents, pack};
+use kbwatch_proto::event::{FactsSnapshot, Health};
+use kbwatch_proto::telemetry::Batch;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_durable_batch_is_in_the_table_with_every_field() {
+    let river = River::start().await;
+    let mut device = river.device("PC-1").await;
+    device.deliver(batch(1, 0, 3)).await;
+    assert_eq!(river.stored().await, 3);
+    let row = river
+        .text(
+            "SELECT concat(device_id, ' ', source_kind, ' ', phase, ' ', result, ' ', kb, ' ',
+                    hex(assumeNotNull(hresult)), ' ', evidence, ' ', extra['stage'], ' ', time_quality, ' ',
+                    toString(printed_at), ' ', hex(event_id))
+             FROM v_update_events ORDER BY printed_at LIMIT 1",
+        )
+        .await;
+    assert_eq!(
+        row,
+        "pc-1 cbs install fail KB5022286 800F0985 line 0 commit sound \
+         2023-01-11 09:00:00.000 00000000000000000000000000000001"
+    );
+    let seen = river.count("v_codes_seen WHERE devices = 1").await;
+    assert_eq!(seen, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn batches_of_many_devices_are_answered_and_none_is_lost_or_doubled() {
+    let river = River::start().await;
+    let mut devices = Vec::new();
+    for number in 0..20_u32 {
+        let mut device = river.device(&format!("pc-{number}")).await;
+        for seq in 0..5 {
+            device
+                .send(batch(u64::from(seq), number * 1000 + seq * 50, 50))
+                .await;
+        }
+        devices.push(device);
+    }
+    for device in &mut devices {
+        for _ in 0..5 {
+            let receipt = device.receipt().await.unwrap().unwrap();
+            assert_eq!(
+                receipt.outcome(),
+                kbwatch_proto::telemetry::Outcome::Durable
+            );
+        }
+    }
+    assert_eq!(river.stored().await, 20 * 5 * 50);
+    assert!(river.metrics.store_events().balances());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_sent_again_doubles_nothing() {
+    let river = River::start().await;
+    let mut device = river.device("pc-1").await;
+    for _ in 0..3 {
+        device.deliver(batch(1, 0, 10)).await;
+    }
+    assert_eq!(river.stored().await, 10);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fuller_reading_replaces_a_poorer_one_whichever_comes_first() {
+    let river = River::start().await;
+    let mut device = river.device("pc-1").await;
+    let mut fuller = event(0);
+    fuller.file = "ntoskrnl.exe".to_owned();
+    fuller.rate_completeness();
+    device.deliver(sealed(1, vec![fuller])).await;
+    device.deliver(sealed(2, vec![event(0)])).await;
+    assert_eq!(
+        river.text("SELECT file FROM v_update_events").await,
+        "ntoskrnl.exe"
+    );
+}
+
+fn heartbeat(batch_seq: u64) -> Batch {
+    let contents = Contents {
+        events: Vec::new(),
+        facts: Some(FactsSnapshot {
+            revision: 4,
+            observed_at_ms: 1_673_427_600_000,
+            facts: [("ubr".to_owned(), "3770".to_owned())].into(),
+        }),
+        health: Some(Health {
+            started_at_ms: 1_673_000_000_000,
+            lag_bytes: 77,
+            ..Health::default()
+        }),
+    };
+    Batch {
+        epoch: 1,
+        batch_seq,
+        sent_at_ms: 1_673_427_600_000,
+        collector_version: "0.1.0".to_owned(),
+        ..pack(&contents).unwrap()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_heartbeat_brings_facts_and_presence_and_no_event() {
+    let river = River::start().await;
+    let mut device = river.device("pc-1").await;
+    device.deliver(heartbeat(1)).await;
+    let ubr = river
+        .text("SELECT facts['ubr'] FROM v_device_facts WHERE revision = 4")
+        .await;
+    assert_eq!(ubr, "3770");
+    until("presence is written", async || {
+        river
+            .count("v_presence WHERE lag_bytes = 77 AND peer = '127.0.0.1'")
+            .await
+            == 1
+    })
+    .await;
+    device.deliver(batch(2, 0, 1)).await;
+    until("presence is newer and remembers the health", async || {
+        river.count("v_presence WHERE lag_bytes = 77 AND last_heard_at > (SELECT max(received_at) FROM device_facts)").await == 1
+    })
+    .await;
+    assert_eq!(river.stored().await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stopping_gives_the_last_receipts_and_ends_the_streams() {
+    let river = River::start().await;
+    let mut device = river.device("pc-1").await;
+    device.deliver(batch(1, 0, 10)).await;
+    let metrics = river.metrics.clone();
+    let (received, stored) = river.stop().await;
+    received.unwrap();
+    stored.unwrap();
+    assert!(matches!(device.receipt().await, Ok(None) | Err(_)));
+    assert!(metrics.receive_batches().balances());
+    assert_eq!(metrics.store_events().in_flight, 0);
+}

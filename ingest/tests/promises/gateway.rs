@@ -1,0 +1,294 @@
+//! A gateway and a store on a real ClickHouse, and devices that speak to them
+//! over real gRPC.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use clickhouse::Client;
+use kbwatch_clickhouse_engine::testing::{TestEngine, engine};
+use kbwatch_ingest::config::{ReceiveConfig, StoreConfig, TlsConfig};
+use kbwatch_ingest::pki::{Authority, CertifiedKey};
+use kbwatch_ingest::receive::{Gate, ReceiveError};
+use kbwatch_ingest::store::{self, Feed, StoreError};
+use kbwatch_ingest::{Journal, Metrics, migrate};
+use kbwatch_proto::batch::{Contents, pack};
+use kbwatch_proto::event::UpdateEvent;
+use kbwatch_proto::ids::EventId;
+use kbwatch_proto::telemetry::{Batch, GatewayClient, Outcome, Receipt};
+use kbwatch_proto::words::{EventResult, Phase, SourceKind};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
+use tonic::{Status, Streaming};
+
+/// Longest wait for anything.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A whole ingest, thrown away at the end of its test.
+pub(crate) struct River {
+    pub(crate) client: Client,
+    pub(crate) engine: TestEngine,
+    pub(crate) authority: Authority,
+    pub(crate) address: SocketAddr,
+    pub(crate) metrics: Metrics,
+    stop: watch::Sender<bool>,
+    receive: JoinHandle<Result<(), ReceiveError>>,
+    store: JoinHandle<Result<(), StoreError>>,
+    _files: tempfile::TempDir,
+}
+
+/// Quick groups and receipts, so that tests do not wait.
+pub(crate) fn quick_store() -> StoreConfig {
+    StoreConfig {
+        group_age_ms: 20,
+        retry_cap_ms: 200,
+        presence_flush_ms: 50,
+        ..StoreConfig::default()
+    }
+}
+
+impl River {
+    /// With mutual TLS, on a fresh database.
+    pub(crate) async fn start() -> Self {
+        let engine = engine().await;
+        migrate(&engine.client()).await.unwrap();
+        let client = engine.client();
+        Self::start_on(engine, client, ReceiveConfig::default()).await
+    }
+
+    /// With mutual TLS; the store writes through `client`.
+    pub(crate) async fn start_on(
+        engine: TestEngine,
+        client: Client,
+        receive: ReceiveConfig,
+    ) -> Self {
+        let authority = Authority::create("test authority").unwrap();
+        let files = tempfile::tempdir().unwrap();
+        let server = authority.server(&["localhost", "127.0.0.1"]).unwrap();
+        let (cert, key) = server.write(files.path(), "gateway").unwrap();
+        let client_ca = files.path().join("ca.pem");
+        std::fs::write(&client_ca, authority.cert_pem()).unwrap();
+        let config = ReceiveConfig {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            tls: Some(TlsConfig {
+                cert,
+                key,
+                client_ca,
+            }),
+            ..receive
+        };
+        Self::run(engine, client, config, authority, files).await
+    }
+
+    /// Without TLS: devices declare themselves.
+    pub(crate) async fn start_plain() -> Self {
+        let engine = engine().await;
+        migrate(&engine.client()).await.unwrap();
+        let client = engine.client();
+        let config = ReceiveConfig {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            ..ReceiveConfig::default()
+        };
+        let authority = Authority::create("unused").unwrap();
+        let files = tempfile::tempdir().unwrap();
+        Self::run(engine, client, config, authority, files).await
+    }
+
+    async fn run(
+        engine: TestEngine,
+        client: Client,
+        config: ReceiveConfig,
+        authority: Authority,
+        files: tempfile::TempDir,
+    ) -> Self {
+        let (stop, shutdown) = watch::channel(false);
+        let metrics = Metrics::default();
+        let (journal, entries) = Journal::direct(64);
+        let store = tokio::spawn(store::run(
+            quick_store(),
+            Feed::Direct(entries),
+            client,
+            metrics.clone(),
+            shutdown.clone(),
+        ));
+        let gate = Gate::open(config).await.unwrap();
+        let address = gate.address();
+        let receive = tokio::spawn(gate.serve(journal, metrics.clone(), shutdown));
+        Self {
+            client: engine.client(),
+            engine,
+            authority,
+            address,
+            metrics,
+            stop,
+            receive,
+            store,
+            _files: files,
+        }
+    }
+
+    /// A stream of a device with its own certificate.
+    pub(crate) async fn device(&self, device_id: &str) -> Stream {
+        self.with_certificate(&self.authority.device(device_id).unwrap())
+            .await
+            .unwrap()
+    }
+
+    /// A stream under any certificate.
+    pub(crate) async fn with_certificate(&self, own: &CertifiedKey) -> Result<Stream, Status> {
+        let identity = Identity::from_pem(&own.cert_pem, &own.key_pem);
+        let tls = self.trust().identity(identity);
+        open(connect(self.address, Some(tls)).await).await
+    }
+
+    /// TLS that trusts the gateway and shows nothing.
+    pub(crate) fn trust(&self) -> ClientTlsConfig {
+        ClientTlsConfig::new()
+            .ca_certificate(Certificate::from_pem(self.authority.cert_pem()))
+            .domain_name("localhost")
+    }
+
+    /// A stream of a device that declares itself.
+    pub(crate) async fn declared(&self) -> Stream {
+        open(connect(self.address, None).await).await.unwrap()
+    }
+
+    /// Number of distinct events, as every reader sees them.
+    pub(crate) async fn stored(&self) -> u64 {
+        self.count("v_update_events").await
+    }
+
+    /// Rows of a table or view.
+    pub(crate) async fn count(&self, from: &str) -> u64 {
+        self.client
+            .query(&format!("SELECT count() FROM {from}"))
+            .fetch_one()
+            .await
+            .unwrap()
+    }
+
+    /// One text out of the database.
+    pub(crate) async fn text(&self, sql: &str) -> String {
+        self.client.query(sql).fetch_one().await.unwrap()
+    }
+
+    /// Stops both ends in order and says how they ended.
+    pub(crate) async fn stop(self) -> (Result<(), ReceiveError>, Result<(), StoreError>) {
+        self.stop.send_replace(true);
+        (self.receive.await.unwrap(), self.store.await.unwrap())
+    }
+
+    /// Ends the store at once, wherever it is.
+    pub(crate) async fn kill_store(&mut self) {
+        self.store.abort();
+        assert!((&mut self.store).await.unwrap_err().is_cancelled());
+    }
+}
+
+pub(crate) async fn connect(address: SocketAddr, tls: Option<ClientTlsConfig>) -> Channel {
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let mut endpoint = Endpoint::from_shared(format!("{scheme}://{address}")).unwrap();
+    if let Some(tls) = tls {
+        endpoint = endpoint.tls_config(tls).unwrap();
+    }
+    endpoint.connect().await.unwrap()
+}
+
+/// Opens a stream on a channel.
+pub(crate) async fn open(channel: Channel) -> Result<Stream, Status> {
+    let (batches, outbound) = mpsc::channel(64);
+    let mut client = GatewayClient::new(channel);
+    let receipts = client.report(ReceiverStream::new(outbound)).await?;
+    Ok(Stream {
+        batches: Some(batches),
+        receipts: receipts.into_inner(),
+    })
+}
+
+/// One stream as a collector holds it.
+pub(crate) struct Stream {
+    batches: Option<mpsc::Sender<Batch>>,
+    receipts: Streaming<Receipt>,
+}
+
+impl Stream {
+    pub(crate) async fn send(&mut self, batch: Batch) {
+        let batches = self.batches.as_ref().unwrap();
+        batches.send(batch).await.unwrap();
+    }
+
+    /// The next receipt, or how the stream ended.
+    pub(crate) async fn receipt(&mut self) -> Result<Option<Receipt>, Status> {
+        tokio::time::timeout(PATIENCE, self.receipts.message())
+            .await
+            .expect("a receipt in time")
+    }
+
+    /// Sends a batch and returns its receipt.
+    pub(crate) async fn ask(&mut self, batch: Batch) -> Receipt {
+        let (epoch, batch_seq) = (batch.epoch, batch.batch_seq);
+        self.send(batch).await;
+        let receipt = self.receipt().await.unwrap().unwrap();
+        assert_eq!((receipt.epoch, receipt.batch_seq), (epoch, batch_seq));
+        receipt
+    }
+
+    /// Sends a batch that must become durable.
+    pub(crate) async fn deliver(&mut self, batch: Batch) {
+        let receipt = self.ask(batch).await;
+        assert_eq!(receipt.outcome(), Outcome::Durable, "{receipt:?}");
+    }
+
+    /// Says that nothing more comes.
+    pub(crate) fn finish(&mut self) {
+        self.batches = None;
+    }
+}
+
+/// An event whose identity is its number.
+pub(crate) fn event(number: u32) -> UpdateEvent {
+    let mut event = UpdateEvent {
+        event_id: EventId((u128::from(number) + 1).to_be_bytes()),
+        source_kind: SourceKind::Cbs,
+        phase: Phase::Install,
+        result: EventResult::Fail,
+        hresult: Some(0x800f_0985),
+        kb: "KB5022286".to_owned(),
+        printed_at_ms: Some(1_673_427_600_000 + i64::from(number)),
+        evidence: format!("line {number}"),
+        extra: [("stage".to_owned(), "commit".to_owned())].into(),
+        ..UpdateEvent::default()
+    };
+    event.rate_completeness();
+    event
+}
+
+/// A sealed batch of the events `from..from + count`.
+pub(crate) fn batch(batch_seq: u64, from: u32, count: u32) -> Batch {
+    sealed(batch_seq, (from..from + count).map(event).collect())
+}
+
+/// A sealed batch of these events.
+pub(crate) fn sealed(batch_seq: u64, events: Vec<UpdateEvent>) -> Batch {
+    let contents = Contents {
+        events,
+        ..Contents::default()
+    };
+    Batch {
+        epoch: 1,
+        batch_seq,
+        sent_at_ms: 1_673_427_600_000,
+        collector_version: "0.1.0".to_owned(),
+        ..pack(&contents).unwrap()
+    }
+}
+
+/// Polls until something holds.
+pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !holds().await {
+        assert!(Instant::now() < end, "in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
