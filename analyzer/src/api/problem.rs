@@ -1,0 +1,76 @@
+//! What the API answers instead of the thing asked for.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::load::LoadError;
+
+/// A refusal: what is wrong and what to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Problem {
+    status: StatusCode,
+    error: &'static str,
+    hint: &'static str,
+}
+
+#[derive(Serialize)]
+struct Body {
+    error: &'static str,
+    hint: &'static str,
+}
+
+impl Problem {
+    /// 404.
+    pub(super) const fn missing(error: &'static str, hint: &'static str) -> Self {
+        Self {
+            status: StatusCode::NOT_FOUND,
+            error,
+            hint,
+        }
+    }
+
+    /// 400.
+    pub(super) const fn wrong(error: &'static str, hint: &'static str) -> Self {
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            error,
+            hint,
+        }
+    }
+
+    /// 405.
+    pub(super) const fn method(error: &'static str, hint: &'static str) -> Self {
+        Self {
+            status: StatusCode::METHOD_NOT_ALLOWED,
+            error,
+            hint,
+        }
+    }
+}
+
+impl From<LoadError> for Problem {
+    /// Callers learn that it may pass; why it failed stands in the log.
+    fn from(error: LoadError) -> Self {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "an API question could not be answered"
+        );
+        Self {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            error: "the database did not answer",
+            hint: "try again in a few seconds",
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = Body {
+            error: self.error,
+            hint: self.hint,
+        };
+        (self.status, Json(body)).into_response()
+    }
+}
