@@ -295,6 +295,8 @@ pub enum TimeSource {
     SessionId,
     /// Offset computed from the UTC time in an archive's file name.
     FileName,
+    /// Offset computed from the instant inside a transaction's id.
+    TransactionId,
     /// Offset stated by the log's header.
     LogHeader,
     /// The device's own zone at reading: right unless the zone was changed.
@@ -308,6 +310,7 @@ impl TimeSource {
         (Self::CsiStamp, "csi_stamp"),
         (Self::SessionId, "session_id"),
         (Self::FileName, "file_name"),
+        (Self::TransactionId, "transaction_id"),
         (Self::LogHeader, "log_header"),
         (Self::DeviceZone, "device_zone"),
     ];
