@@ -1,0 +1,143 @@
+//! What a CBS grammar remembers beyond open records; survives a restart.
+//!
+//! Whatever changes the meaning of later lines (a new scan, the end of a boot)
+//! closes all open records first: a restart then never reads lines of before
+//! the change with the memory of after it.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+const MAX_TOLD: usize = 1024;
+
+/// A finding that is told again later than this is a new one.
+const REPEAT_MINUTES: i64 = 6 * 60;
+
+const MAX_SESSIONS: usize = 32;
+
+/// Memory of one log.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Memory {
+    /// Keys of findings that were told, and the minute in which, oldest first.
+    told: VecDeque<(u64, i64)>,
+    /// Minute of the record that is being read.
+    #[serde(skip)]
+    minute: i64,
+    sessions: VecDeque<Session>,
+    /// Names the current scan: findings repeat across scans, not within one.
+    pub(super) scan: u64,
+    /// Failure that made a boot roll back.
+    pub(super) original_failure: Option<u32>,
+    /// Whether the rollback of this boot was told.
+    pub(super) rollback_told: bool,
+    /// Halves of the last session id.
+    pub(super) last_session: (u32, u32),
+}
+
+/// A servicing session.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Session {
+    pub(super) id: String,
+    pub(super) client: String,
+    /// Word of the phase its work belongs to; empty while unknown.
+    pub(super) phase: String,
+}
+
+impl Memory {
+    /// Key of a finding within the current scan.
+    pub(super) fn key(&self, parts: &[&str]) -> u64 {
+        let mut hash = fnv(0xcbf2_9ce4_8422_2325, &self.scan.to_le_bytes());
+        for part in parts {
+            for byte in part.bytes() {
+                hash = fnv(hash, &[byte.to_ascii_lowercase()]);
+            }
+            hash = fnv(hash, &[0xff]);
+        }
+        hash
+    }
+
+    /// Sets the clock to a record's wall clock.
+    pub(super) fn set_clock(&mut self, printed_at_ms: Option<i64>) {
+        if let Some(ms) = printed_at_ms {
+            self.minute = ms.div_euclid(60_000);
+        }
+    }
+
+    /// Whether a finding was told within the last hours.
+    pub(super) fn was_told(&self, key: u64) -> bool {
+        self.told
+            .iter()
+            .any(|(told, minute)| *told == key && (self.minute - minute).abs() <= REPEAT_MINUTES)
+    }
+
+    /// Remembers a finding; false where it was told before.
+    pub(super) fn tell_once(&mut self, key: u64) -> bool {
+        if self.was_told(key) {
+            return false;
+        }
+        if self.told.len() == MAX_TOLD {
+            self.told.pop_front();
+        }
+        self.told.push_back((key, self.minute));
+        true
+    }
+
+    /// Names a scan after the record that began it.
+    pub(super) fn begin_scan(&mut self, head: &[u8]) {
+        self.scan = fnv(0xcbf2_9ce4_8422_2325, head);
+    }
+
+    /// What is known of a session.
+    pub(super) fn session(&self, id: &str) -> Option<&Session> {
+        self.sessions.iter().find(|session| session.id == id)
+    }
+
+    /// The session with this id, newly remembered if need be.
+    pub(super) fn session_mut(&mut self, id: &str) -> &mut Session {
+        let at = self.sessions.iter().position(|session| session.id == id);
+        let at = at.unwrap_or_else(|| {
+            if self.sessions.len() == MAX_SESSIONS {
+                self.sessions.pop_front();
+            }
+            self.sessions.push_back(Session {
+                id: id.chars().take(64).collect(),
+                ..Session::default()
+            });
+            self.sessions.len() - 1
+        });
+        &mut self.sessions[at]
+    }
+}
+
+fn fnv(hash: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(hash, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finding_is_told_once_a_scan() {
+        let mut memory = Memory::default();
+        let key = memory.key(&["comp", "File.dll"]);
+        assert!(memory.tell_once(key));
+        assert!(!memory.tell_once(memory.key(&["comp", "file.DLL"])));
+        memory.begin_scan(b"2023-01-11 09:00:00, Info CSI 0001 Starting");
+        assert!(memory.tell_once(memory.key(&["comp", "File.dll"])));
+    }
+
+    #[test]
+    fn memory_stays_within_bounds() {
+        let mut memory = Memory::default();
+        for number in 0..5000 {
+            let name = number.to_string();
+            memory.tell_once(memory.key(&[&name]));
+            memory.session_mut(&name);
+        }
+        assert_eq!(memory.told.len(), MAX_TOLD);
+        assert_eq!(memory.sessions.len(), MAX_SESSIONS);
+    }
+}

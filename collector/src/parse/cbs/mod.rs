@@ -1,0 +1,341 @@
+//! Grammar of CBS.log: the log of component-based servicing.
+//!
+//! A record is a head line and continuation lines. Most facts stand in one
+//! record; the others are joined here: a hash mismatch gets its component from
+//! a later record, a verdict its reboot from the session's end, a repair run
+//! its totals from a block of lines. Each file of this folder reads one family
+//! of records.
+
+mod driver;
+mod hash;
+mod head;
+mod hydration;
+mod memory;
+mod noise;
+mod package;
+mod session;
+mod sfc;
+mod startup;
+mod store;
+mod summary;
+mod verdict;
+
+use kbwatch_proto::event::UpdateEvent;
+use kbwatch_proto::words::{EventResult, Phase, TimeSource};
+
+use self::head::Csi;
+use self::memory::Memory;
+use super::clock::Trust;
+use super::panther::Head;
+use super::pending::Pending;
+use super::report::{Anchor, Report};
+use super::split::Line;
+use super::{report, scan, time};
+
+/// Records after which an open event no longer waits for a later one.
+const PATIENCE: u64 = 256;
+
+/// Most events of one family that are open at a time.
+const MAX_OPEN: usize = 8;
+
+/// The record that is being read.
+#[derive(Default)]
+struct Record {
+    head: Vec<u8>,
+    start: (u64, u64),
+    printed_at_ms: Option<i64>,
+    /// Number of the record since the parser started.
+    ordinal: u64,
+}
+
+impl Record {
+    fn anchor(&self) -> Anchor<'_> {
+        Anchor {
+            head: &self.head,
+            row: b"",
+            number: self.start.1,
+            printed_at_ms: self.printed_at_ms,
+        }
+    }
+
+    fn row_anchor<'a>(&'a self, line: &Line<'a>) -> Anchor<'a> {
+        Anchor {
+            row: line.text,
+            number: line.number,
+            ..self.anchor()
+        }
+    }
+}
+
+/// State of reading one CBS.log.
+#[derive(Default)]
+pub(crate) struct CbsGrammar {
+    record: Record,
+    /// Hash mismatches that wait for hashes and component.
+    damages: Vec<Pending>,
+    /// What a failed hydration said before it named its component.
+    delta: Option<Pending>,
+    /// Component whose payload is being rebuilt.
+    rebuilding: Option<Vec<u8>>,
+    /// Block of totals that is being read.
+    summary: Option<Pending>,
+    /// Row of a repair run that may still get its reason.
+    row: Option<Pending>,
+    /// Verdicts that wait for their session's end.
+    verdicts: Vec<Pending>,
+    /// Finding of the file checker that may still get its package.
+    finding: Option<Pending>,
+    /// Corrupt driver files that may still be repaired.
+    drivers: Vec<Pending>,
+    memory: Memory,
+}
+
+impl CbsGrammar {
+    pub(crate) fn line(&mut self, line: &Line<'_>, report: &mut Report<'_>) {
+        let Some(head) = Head::read(line.text) else {
+            self.continuation(line, report);
+            return;
+        };
+        report.counts.records += 1;
+        self.record.head.clear();
+        self.record.head.extend_from_slice(line.text);
+        self.record.start = (line.offset, line.number);
+        self.record.printed_at_ms = head.printed_at_ms;
+        self.record.ordinal += 1;
+        report.clock.note_head(line.number, head.printed_at_ms);
+        self.memory.set_clock(head.printed_at_ms);
+        if self.has_open() {
+            self.lose_patience(report);
+        }
+        let understood = match head.source {
+            b"CBS" => self.cbs_message(head.message, report),
+            b"CSI" => self.csi_record(head.message, report),
+            b"DEPLOY" => self.driver_file(head.message, report),
+            _ => false,
+        };
+        if !understood {
+            report.counts.unknown += 1;
+            if report.with_noise {
+                self.noise(&head, report);
+            }
+        }
+    }
+
+    /// Tells what is open as far as it is known.
+    pub(crate) fn settle(&mut self, report: &mut Report<'_>) {
+        let Self {
+            damages,
+            summary,
+            row,
+            verdicts,
+            finding,
+            drivers,
+            memory,
+            ..
+        } = self;
+        for damage in damages {
+            if !memory.was_told(hash::key(memory, &damage.event)) {
+                damage.tell_so_far(report);
+            }
+        }
+        let singles = [summary, row, finding];
+        for pending in singles.into_iter().flatten() {
+            if summary::is_worth_telling(&pending.event) {
+                pending.tell_so_far(report);
+            }
+        }
+        for pending in verdicts.iter_mut().chain(drivers) {
+            pending.tell_so_far(report);
+        }
+    }
+
+    /// Tells what is open for the last time.
+    pub(crate) fn close(&mut self, report: &mut Report<'_>) {
+        self.close_damages(report);
+        self.close_delta(report);
+        self.close_row(report);
+        self.close_summary(report);
+        self.close_finding(report);
+        for pending in self.verdicts.drain(..).chain(self.drivers.drain(..)) {
+            pending.close(report);
+        }
+        self.rebuilding = None;
+    }
+
+    /// Start of the oldest record that a restart must read again. The current
+    /// record always counts: its continuation lines may still come.
+    pub(crate) fn open_since(&self) -> Option<(u64, u64)> {
+        if self.record.ordinal == 0 {
+            return None;
+        }
+        let open = self.all_open().map(|pending| pending.start).min();
+        Some(open.map_or(self.record.start, |start| start.min(self.record.start)))
+    }
+
+    pub(crate) fn memory(&self) -> serde_json::Value {
+        serde_json::to_value(&self.memory).unwrap_or_default()
+    }
+
+    pub(crate) fn recall(&mut self, memory: serde_json::Value) {
+        self.memory = serde_json::from_value(memory).unwrap_or_default();
+    }
+
+    fn all_open(&self) -> impl Iterator<Item = &Pending> {
+        self.damages
+            .iter()
+            .chain(&self.delta)
+            .chain(&self.summary)
+            .chain(&self.row)
+            .chain(&self.verdicts)
+            .chain(&self.finding)
+            .chain(&self.drivers)
+    }
+
+    fn has_open(&self) -> bool {
+        self.all_open().next().is_some()
+    }
+
+    /// Closes what a new head ends, and what has waited too long.
+    fn lose_patience(&mut self, report: &mut Report<'_>) {
+        let now = self.record.ordinal;
+        let stale = |pending: &Pending| now - pending.born > PATIENCE;
+        self.close_row(report);
+        self.close_complete_damages(report);
+        if self.damages.iter().any(stale) {
+            self.close_damages(report);
+        }
+        if self.delta.as_ref().is_some_and(stale) {
+            self.close_delta(report);
+        }
+        if self.summary.as_ref().is_some_and(stale) {
+            self.close_summary(report);
+        }
+        if self
+            .finding
+            .as_ref()
+            .is_some_and(|open| now - open.born > 1)
+        {
+            self.close_finding(report);
+        }
+        for open in [&mut self.verdicts, &mut self.drivers] {
+            while open.first().is_some_and(stale) {
+                open.remove(0).close(report);
+            }
+        }
+    }
+
+    fn continuation(&mut self, line: &Line<'_>, report: &mut Report<'_>) {
+        let text = line.text.trim_ascii();
+        if self.record.ordinal == 0 || text.is_empty() {
+            return;
+        }
+        if self.hash_line(text) || self.summary_line(text, Some(line), report) {
+            return;
+        }
+        self.row_reason(text);
+    }
+
+    fn cbs_message(&mut self, message: &[u8], report: &mut Report<'_>) -> bool {
+        match message.first() {
+            Some(b'E') => self.exec_message(message, report),
+            Some(b'S') => {
+                self.session_message(message, report)
+                    || self.startup_message(message, report)
+                    || self.store_message(message, report)
+                    || self.summary_line(message, None, report)
+            }
+            Some(b'W') => self.failure_report(message, report),
+            Some(b'R') => {
+                self.change_completion(message, report) || self.summary_line(message, None, report)
+            }
+            Some(b'F') => {
+                self.startup_message(message, report) || self.store_message(message, report)
+            }
+            Some(b'P') => self.startup_message(message, report),
+            Some(b'A') => {
+                self.session_message(message, report) || self.archive_message(message, report)
+            }
+            Some(b'T') => {
+                self.transaction_message(message, report)
+                    || self.source_message(message, report)
+                    || self.summary_line(message, None, report)
+            }
+            Some(b'I' | b'D') => self.driver_message(message, report),
+            Some(b'(' | b'C' | b'O' | b'L') => self.summary_line(message, None, report),
+            _ => false,
+        }
+    }
+
+    fn csi_record(&mut self, text: &[u8], report: &mut Report<'_>) -> bool {
+        let csi = Csi::read(text);
+        report.observe(
+            self.record.start.1,
+            self.record.printed_at_ms,
+            csi.utc_ms,
+            (TimeSource::CsiStamp, Trust::Firm),
+        );
+        let message = csi.message;
+        match message.first() {
+            Some(b'H') => self.hash_message(message, report) || self.hydration(message, report),
+            Some(b'W') => self.unrepairable_payload(message, report),
+            Some(b'M') => self.manifest_hash(message, report),
+            Some(b'[') => self.sfc_message(message, report),
+            Some(b'R') => self.rebuild_message(message),
+            Some(b'A' | b'C' | b'S') => self.detection_message(message, report),
+            Some(b'F' | b'I') => self.driver_message(message, report),
+            Some(b'T') => self.transaction_message(message, report),
+            _ => self.delta_error(message, report),
+        }
+    }
+
+    /// `Transaction UoW: {…}`: a time-based id, made when the transaction was.
+    fn transaction_message(&self, message: &[u8], report: &mut Report<'_>) -> bool {
+        let Some(rest) = message.strip_prefix(b"Transaction UoW: ") else {
+            return false;
+        };
+        if let Some((id, _)) = scan::guid(rest) {
+            report.observe(
+                self.record.start.1,
+                self.record.printed_at_ms,
+                time::uuid_instant(&id),
+                (TimeSource::TransactionId, Trust::Later),
+            );
+        }
+        true
+    }
+
+    /// `Archived backup log: C:\Windows\Logs\CBS\CbsPersist_….cab.`
+    fn archive_message(&self, message: &[u8], report: &mut Report<'_>) -> bool {
+        let Some(path) = message.strip_prefix(b"Archived backup log: ") else {
+            return false;
+        };
+        let mut event = self.begin(report, Phase::Maintenance, EventResult::LogRotated);
+        event.file = report::text(path.strip_suffix(b".").unwrap_or(path));
+        report.tell(event);
+        true
+    }
+
+    fn begin(&self, report: &Report<'_>, phase: Phase, result: EventResult) -> UpdateEvent {
+        let mut event = report.begin(&self.record.anchor(), phase, result);
+        "CBS".clone_into(&mut event.source);
+        event
+    }
+
+    fn begin_csi(&self, report: &Report<'_>, phase: Phase, result: EventResult) -> UpdateEvent {
+        let mut event = self.begin(report, phase, result);
+        "CSI".clone_into(&mut event.source);
+        event
+    }
+
+    fn open(&self, event: UpdateEvent) -> Pending {
+        Pending::open(event, self.record.start, self.record.ordinal)
+    }
+}
+
+/// Keeps a family of open events small: the oldest is told.
+fn push_open(open: &mut Vec<Pending>, pending: Pending, report: &mut Report<'_>) {
+    if open.len() == MAX_OPEN {
+        open.remove(0).close(report);
+    }
+    open.push(pending);
+}

@@ -1,0 +1,83 @@
+//! Work at boot: what an install left for after the reboot, how it ended, and
+//! whether it was rolled back.
+
+use kbwatch_proto::words::{EventResult, Phase};
+
+use super::super::outcome;
+use super::super::report::{Report, put};
+use super::super::scan;
+use super::CbsGrammar;
+
+impl CbsGrammar {
+    /// `Startup: …`, `Failure in poqexec.exe …`, `Setting original failure
+    /// status …` and `Progress: … Rollback.`.
+    pub(super) fn startup_message(&mut self, message: &[u8], report: &mut Report<'_>) -> bool {
+        if let Some(rest) = message.strip_prefix(b"Startup: ") {
+            return self.startup_step(rest, report);
+        }
+        if let Some(rest) = message.strip_prefix(b"Setting original failure status: ") {
+            self.memory.original_failure = scan::code(rest).filter(|code| *code != 0);
+            return true;
+        }
+        if message.starts_with(b"Failure in poqexec.exe") {
+            self.boot_failure(message, Some("poqexec.exe"), report);
+            return true;
+        }
+        if message.starts_with(b"Progress: UI message updated") && ends_in_rollback(message) {
+            self.rolled_back(report);
+            return true;
+        }
+        false
+    }
+
+    fn startup_step(&mut self, rest: &[u8], report: &mut Report<'_>) -> bool {
+        if rest.starts_with(b"Processing complete.") {
+            let mut event = self.begin(report, Phase::RebootCommit, EventResult::Info);
+            event.hresult = scan::hresult(rest);
+            if let Some(code) = event.hresult {
+                event.result = outcome::of_code(code);
+            }
+            report.tell(event);
+            self.close(report);
+            self.memory.rollback_told = false;
+            self.memory.original_failure = None;
+            return true;
+        }
+        if rest.starts_with(b"Failed") {
+            let retried = scan::contains(rest, b"will be retried");
+            self.boot_failure(rest, retried.then_some("will be retried"), report);
+            return true;
+        }
+        if rest.starts_with(b"Changes to be rolled back") || rest.starts_with(b"Rolling back") {
+            self.rolled_back(report);
+            return true;
+        }
+        false
+    }
+
+    fn boot_failure(&mut self, text: &[u8], detail: Option<&str>, report: &mut Report<'_>) {
+        let Some(code) = scan::hresult(text) else {
+            return;
+        };
+        let result = outcome::of_code(code);
+        let mut event = self.begin(report, Phase::RebootCommit, result);
+        event.hresult = Some(code);
+        put(&mut event, "detail", detail.unwrap_or_default());
+        report.tell(event);
+    }
+
+    /// One rollback a boot, however often the progress message repeats.
+    fn rolled_back(&mut self, report: &mut Report<'_>) {
+        if std::mem::replace(&mut self.memory.rollback_told, true) {
+            return;
+        }
+        let mut event = self.begin(report, Phase::RebootCommit, EventResult::RolledBack);
+        event.hresult = self.memory.original_failure;
+        report.tell(event);
+    }
+}
+
+fn ends_in_rollback(message: &[u8]) -> bool {
+    let message = message.strip_suffix(b".").unwrap_or(message);
+    message.ends_with(b"Rollback")
+}

@@ -1,0 +1,108 @@
+//! The component store's own flags: marked corrupt, totals of a detection,
+//! missing manifests and deployments, sources that cannot be used.
+
+use kbwatch_proto::words::{EventResult, Phase};
+
+use super::super::report::{Report, put, text};
+use super::super::scan;
+use super::{CbsGrammar, package};
+
+impl CbsGrammar {
+    /// CSI: `Attempting to mark store corrupt …`, `Corruption detection
+    /// complete. …`, `Starting corruption detection …`.
+    pub(super) fn detection_message(&mut self, message: &[u8], report: &mut Report<'_>) -> bool {
+        if let Some(rest) = message.strip_prefix(b"Attempting to mark store corrupt") {
+            self.marked_corrupt(rest, report);
+            return true;
+        }
+        if let Some(rest) = message.strip_prefix(b"Corruption detection complete.") {
+            let mut event = self.begin_csi(report, Phase::CorruptionDetect, EventResult::Summary);
+            event.corruptions_detected =
+                scan::after(rest, b"numCorruptions = ").and_then(scan::number);
+            report.tell(event);
+            return true;
+        }
+        if message.starts_with(b"Starting corruption detection") {
+            self.close(report);
+            let head = std::mem::take(&mut self.record.head);
+            self.memory.begin_scan(&head);
+            self.record.head = head;
+            let event = self.begin_csi(report, Phase::CorruptionDetect, EventResult::Start);
+            report.tell(event);
+            return true;
+        }
+        self.delta_error(message, report)
+    }
+
+    fn marked_corrupt(&mut self, rest: &[u8], report: &mut Report<'_>) {
+        let category = scan::after(rest, b"category")
+            .and_then(scan::counted)
+            .map(|(category, _)| text(category))
+            .unwrap_or_default();
+        let key = self.memory.key(&["marked", &category]);
+        if !self.memory.tell_once(key) {
+            return;
+        }
+        let mut event = self.begin_csi(
+            report,
+            Phase::CorruptionDetect,
+            EventResult::StoreMarkedCorrupt,
+        );
+        put(&mut event, "category", category);
+        report.tell(event);
+    }
+
+    /// CBS: `Store corruption, manifest missing for package: P` and `Failed to
+    /// pin deployment while resolving Update: P.UPD …`.
+    pub(super) fn store_message(&mut self, message: &[u8], report: &mut Report<'_>) -> bool {
+        if let Some(rest) = message.strip_prefix(b"Store corruption, manifest missing for package:")
+        {
+            let name = text(scan::before(rest.trim_ascii_start(), b" "));
+            let name = name.trim_end_matches(['.', ',']);
+            let key = self.memory.key(&["manifest", name]);
+            if self.memory.tell_once(key) {
+                let mut event = self.begin(
+                    report,
+                    Phase::CorruptionDetect,
+                    EventResult::ManifestMissing,
+                );
+                event.kb = package::kb(name, "");
+                name.clone_into(&mut event.package);
+                event.hresult = scan::hresult(message);
+                report.tell(event);
+            }
+            return true;
+        }
+        let Some(rest) = message.strip_prefix(b"Failed to pin deployment while resolving Update: ")
+        else {
+            return false;
+        };
+        let update = text(scan::before(rest, b" from file"));
+        let key = self.memory.key(&["pin", package::of_update(&update)]);
+        if self.memory.tell_once(key) {
+            let mut event = self.begin(report, Phase::Install, EventResult::Fail);
+            event.hresult = scan::hresult(message);
+            package::of_update(&update).clone_into(&mut event.package);
+            event.kb = package::kb(&event.package, "");
+            put(&mut event, "update", update);
+            report.tell(event);
+        }
+        true
+    }
+
+    /// CBS: `The alternate source path directory could not be accessed`: the
+    /// repair source that was named is never used.
+    pub(super) fn source_message(&mut self, message: &[u8], report: &mut Report<'_>) -> bool {
+        if !message.starts_with(b"The alternate source path") {
+            return false;
+        }
+        let Some(code) = scan::hresult(message) else {
+            return false;
+        };
+        let mut event = self.begin(report, Phase::CorruptionRepair, EventResult::Warn);
+        event.hresult = Some(code);
+        put(&mut event, "detail", "repair source not usable");
+        report.tell(event);
+        true
+    }
+}

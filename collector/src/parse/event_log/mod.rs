@@ -1,0 +1,151 @@
+//! Grammar of the Windows event log: event XML, whether live, printed by
+//! `wevtutil` or rendered from an .evtx file.
+
+mod boot;
+mod client;
+mod servicing;
+mod wusa;
+mod xml;
+
+use std::path::Path;
+
+use kbwatch_proto::event::UpdateEvent;
+use kbwatch_proto::ids::EventId;
+use kbwatch_proto::words::{EventResult, Phase, TimeSource};
+
+use self::xml::RawEvent;
+use super::kind::FileKind;
+use super::mask::mask;
+use super::report::{Report, put};
+use super::split::Line;
+use super::time;
+
+/// Reads a stretch of bytes that ends with an `<Event>` element.
+pub(crate) fn read_line(element: &Line<'_>, report: &mut Report<'_>) {
+    let text = String::from_utf8_lossy(element.text);
+    if let Some(start) = text.find("<Event ").or_else(|| text.find("<Event>")) {
+        read_element(&text[start..], report);
+    }
+}
+
+/// Reads one `<Event>` element.
+fn read_element(text: &str, report: &mut Report<'_>) {
+    report.counts.records += 1;
+    if !is_of_interest(text) {
+        report.counts.unknown += 1;
+        return;
+    }
+    match RawEvent::read(text) {
+        Some(raw) if tell(&raw, report) => {}
+        _ => report.counts.unknown += 1,
+    }
+}
+
+/// Whether the provider is one that the grammars know: cheaper than reading.
+fn is_of_interest(text: &str) -> bool {
+    let Some(at) = text.find("<Provider") else {
+        return false;
+    };
+    let mut end = text.len().min(at + 400);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let provider = &text[at..end];
+    [
+        "WindowsUpdateClient",
+        "Windows-Servicing",
+        "Windows-WUSA",
+        "EventLog",
+        "Eventlog",
+        "USER32",
+        "User32",
+        "Kernel-Power",
+    ]
+    .iter()
+    .any(|name| provider.contains(name))
+}
+
+fn tell(raw: &RawEvent, report: &mut Report<'_>) -> bool {
+    let told = match raw.provider.as_str() {
+        "Microsoft-Windows-WindowsUpdateClient" => client::read(raw, report),
+        "Microsoft-Windows-Servicing" => servicing::read(raw, report),
+        "Microsoft-Windows-WUSA" => wusa::read(raw, report),
+        _ => boot::read(raw, report),
+    };
+    match told {
+        Some(event) => {
+            report.tell(event);
+            true
+        }
+        None => false,
+    }
+}
+
+/// Begins the event of an event-log record.
+fn begin(raw: &RawEvent, report: &Report<'_>, phase: Phase, result: EventResult) -> UpdateEvent {
+    let mut event = report.blank(phase, result);
+    event.event_id = EventId::of_event_log(
+        &report.origin.device_id,
+        &raw.channel,
+        raw.record_id,
+        &raw.system_time,
+    );
+    event.position = raw.record_id;
+    event.source.clone_from(&raw.provider);
+    if !raw.channel.is_empty() {
+        event.origin.clone_from(&raw.channel);
+    }
+    event.printed_at_ms = time::iso_instant(&raw.system_time);
+    event.occurred_at_ms = event.printed_at_ms;
+    if event.occurred_at_ms.is_some() {
+        event.time_source = TimeSource::Printed;
+    }
+    put(&mut event, "event_number", raw.event_number.to_string());
+    event.evidence = evidence(raw);
+    event
+}
+
+/// The named values of a record, without those that name people.
+fn evidence(raw: &RawEvent) -> String {
+    let mut text = format!("{} {}", raw.provider, raw.event_number);
+    for (name, value) in &raw.values {
+        let lower = name.to_ascii_lowercase();
+        let personal = ["user", "sid", "commandline", "param"]
+            .iter()
+            .any(|word| lower.contains(word));
+        if !personal && !name.is_empty() {
+            text.extend([" ", name, "=", value]);
+        }
+    }
+    mask(&text)
+}
+
+/// Reads an .evtx file.
+pub(crate) fn read_evtx(path: &Path, report: &mut Report<'_>) -> Result<(), evtx::err::EvtxError> {
+    let settings = evtx::ParserSettings::new().indent(false);
+    let mut parser = evtx::EvtxParser::from_path(path)?.with_configuration(settings);
+    for record in parser.records() {
+        report.counts.lines += 1;
+        match record {
+            Ok(record) => {
+                let text: &str = &record.data;
+                if let Some(start) = text.find("<Event") {
+                    read_element(&text[start..], report);
+                }
+            }
+            Err(_) => report.counts.unknown += 1,
+        }
+    }
+    Ok(())
+}
+
+/// Kind of an .evtx file by the channel that its events name.
+pub(crate) fn evtx_kind(events: &[UpdateEvent]) -> Option<FileKind> {
+    let channel = events.first()?.origin.as_str();
+    match channel {
+        "System" => Some(FileKind::EvtxSystem),
+        "Setup" => Some(FileKind::EvtxSetup),
+        "Microsoft-Windows-WindowsUpdateClient/Operational" => Some(FileKind::EvtxOperational),
+        _ => None,
+    }
+}

@@ -1,0 +1,190 @@
+//! Masks what must not leave a device: user names in paths, security
+//! identifiers of accounts, credentials in addresses.
+//!
+//! Promise: masked text holds no name after `\Users\`, no account SID and no
+//! `user:password@`; masking twice changes nothing.
+
+/// What stands in place of a masked part.
+const MASK: &str = "***";
+
+/// Folders whose next part is a user's name.
+const HOMES: [&str; 3] = ["users", "documents and settings", "profiles"];
+
+/// Folders under the homes that belong to nobody.
+const SHARED: [&str; 5] = ["public", "default", "all users", "default user", MASK];
+
+/// The text without user names, account SIDs and credentials.
+pub(crate) fn mask(text: &str) -> String {
+    if !text.contains(['\\', '/', '@']) && !text.contains("S-1-") && !text.contains("s-1-") {
+        return text.to_owned();
+    }
+    let text = mask_homes(text);
+    let text = mask_sids(&text);
+    mask_credentials(&text)
+}
+
+fn is_separator(c: char) -> bool {
+    matches!(c, '\\' | '/')
+}
+
+/// Replaces the part after `\Users\` and its like.
+fn mask_homes(text: &str) -> String {
+    let mut masked = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(is_separator) {
+        let (kept, tail) = rest.split_at(at + 1);
+        masked.push_str(kept);
+        rest = tail;
+        let Some(home) = HOMES.iter().find(|home| starts_with_folder(tail, home)) else {
+            continue;
+        };
+        let mut name_at = home.len() + 1;
+        while tail[name_at..].starts_with(is_separator) {
+            name_at += 1;
+        }
+        masked.push_str(&tail[..name_at]);
+        rest = &tail[name_at..];
+        let end = rest.find(ends_name).unwrap_or(rest.len());
+        let name = &rest[..end];
+        if name.is_empty() || SHARED.iter().any(|known| name.eq_ignore_ascii_case(known)) {
+            continue;
+        }
+        masked.push_str(MASK);
+        rest = &rest[end..];
+    }
+    masked.push_str(rest);
+    masked
+}
+
+fn ends_name(c: char) -> bool {
+    matches!(
+        c,
+        '\\' | '/' | '"' | '\'' | '<' | '>' | '|' | ',' | ';' | ')' | ']' | '\n' | '\t'
+    )
+}
+
+fn starts_with_folder(text: &str, folder: &str) -> bool {
+    text.get(..folder.len())
+        .is_some_and(|head| head.eq_ignore_ascii_case(folder))
+        && text[folder.len()..].starts_with(is_separator)
+}
+
+/// Replaces SIDs with more than two numbers after the revision: the short ones
+/// are services and groups that every machine has.
+fn mask_sids(text: &str) -> String {
+    let mut masked = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("S-1-").or_else(|| rest.find("s-1-")) {
+        let (kept, tail) = rest.split_at(at);
+        masked.push_str(kept);
+        let body = &tail[4..];
+        let end = body
+            .find(|c: char| !c.is_ascii_digit() && c != '-')
+            .unwrap_or(body.len());
+        let numbers = body[..end].split('-').filter(|n| !n.is_empty()).count();
+        if numbers > 2 {
+            masked.push_str("S-1-");
+            masked.push_str(MASK);
+        } else {
+            masked.push_str(&tail[..4 + end]);
+        }
+        rest = &body[end..];
+    }
+    masked.push_str(rest);
+    masked
+}
+
+/// Replaces `user:password` before the `@` of an address.
+fn mask_credentials(text: &str) -> String {
+    let mut masked = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        let (kept, tail) = rest.split_at(at + 3);
+        masked.push_str(kept);
+        let end = tail
+            .find(|c: char| c.is_whitespace() || matches!(c, '/' | '"' | '\'' | '>' | ','))
+            .unwrap_or(tail.len());
+        let host_at = tail[..end].rfind('@').map_or(0, |found| {
+            masked.push_str(MASK);
+            found
+        });
+        rest = &tail[host_at..];
+    }
+    masked.push_str(rest);
+    masked
+}
+
+/// Cuts a text to at most `limit` bytes, on a character's boundary.
+pub(crate) fn clip(mut text: String, limit: usize) -> String {
+    if text.len() > limit {
+        let mut end = limit;
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        text.truncate(end);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn user_names_in_paths_are_masked_and_shared_folders_are_not() {
+        for (text, expected) in [
+            (
+                r"at C:\Users\wang\AppData\x.tmp now",
+                r"at C:\Users\***\AppData\x.tmp now",
+            ),
+            (r#""C:\Users\Li Lei\a""#, r#""C:\Users\***\a""#),
+            (r"\\?\C:\\Users\\wang\\a", r"\\?\C:\\Users\\***\\a"),
+            ("/Users/wang", "/Users/***"),
+            (
+                r"C:\Documents and Settings\wang\x",
+                r"C:\Documents and Settings\***\x",
+            ),
+            (r"C:\Users\Public\x", r"C:\Users\Public\x"),
+            (r"C:\Windows\WinSxS\a", r"C:\Windows\WinSxS\a"),
+        ] {
+            assert_eq!(mask(text), expected);
+        }
+    }
+
+    #[test]
+    fn account_sids_are_masked_and_service_sids_are_not() {
+        assert_eq!(mask("for S-1-5-21-1-2-3-1001."), "for S-1-***.");
+        assert_eq!(mask("S-1-5-18"), "S-1-5-18");
+    }
+
+    #[test]
+    fn credentials_in_addresses_are_masked() {
+        assert_eq!(
+            mask("via http://li:secret@proxy:8080/x"),
+            "via http://***@proxy:8080/x"
+        );
+        assert_eq!(mask("https://wsus.example/a@b"), "https://wsus.example/a@b");
+    }
+
+    #[test]
+    fn clipping_never_splits_a_character() {
+        assert_eq!(clip("补丁".into(), 4), "补");
+    }
+
+    proptest! {
+        #[test]
+        fn masking_twice_changes_nothing(text in r#"[\\/:@. A-Za-z0-9"-]{0,60}"#) {
+            let once = mask(&text);
+            prop_assert_eq!(mask(&once), once);
+        }
+
+        #[test]
+        fn no_name_follows_users(name in "[a-z]{3,12}", tail in "[a-z\\\\]{0,9}") {
+            prop_assume!(!SHARED.contains(&name.as_str()));
+            let text = format!("open C:\\Users\\{name}\\{tail}");
+            let expected = format!("open C:\\Users\\***\\{tail}");
+            prop_assert_eq!(mask(&text), mask(&expected));
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! Reads Windows update logs: bytes go in at any cut, update events come out.
+//!
+//! Promises: no input panics; any cut of the input gives the same events; a
+//! record that is read twice gives events with the same ids; memory does not
+//! grow with the file; a line over 64 KiB is cut and counted.
+//!
+//! The path of a line: [`split`] cuts it out of the bytes, a grammar ([`cbs`],
+//! [`dism`] …) reads it and keeps what later lines may complete ([`pending`]),
+//! [`report`] gives every event identity, masked evidence and, from [`clock`],
+//! its UTC time.
+
+mod cbs;
+mod checkpoint;
+mod clock;
+mod dism;
+mod encoding;
+mod event_log;
+mod file;
+mod installed;
+mod kind;
+mod mask;
+mod outcome;
+mod panther;
+mod pending;
+mod report;
+mod scan;
+mod split;
+mod time;
+mod windows_update;
+
+use kbwatch_proto::event::UpdateEvent;
+use serde::{Deserialize, Serialize};
+
+pub use self::checkpoint::ParserCheckpoint;
+pub(crate) use self::file::read_file;
+pub use self::file::{ParseFileError, ParsedFile, parse_file};
+pub use self::kind::{FileKind, UnknownKind};
+pub(crate) use self::time::show as show_time;
+
+use self::clock::OffsetClock;
+use self::report::Report;
+use self::split::{Line, Splitter, Unit};
+
+/// Version of the grammars; stands in every event.
+pub const PARSER_VERSION: u32 = 1;
+
+/// Whose log it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// Device that wrote the log: part of every event's identity.
+    pub device_id: String,
+    /// Name of the log without its path; evidence only.
+    pub log: String,
+}
+
+/// What a parser has read so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ParseCounts {
+    /// Lines (or elements) taken in.
+    pub lines: u64,
+    /// Lines over 64 KiB.
+    pub cut_lines: u64,
+    /// Records: lines with a head.
+    pub records: u64,
+    /// Records that no grammar made anything of.
+    pub unknown: u64,
+}
+
+/// Reads one log, in any cut.
+pub struct TextParser {
+    kind: FileKind,
+    origin: Origin,
+    splitter: Splitter,
+    grammar: Grammar,
+    clock: OffsetClock,
+    counts: ParseCounts,
+    with_noise: bool,
+}
+
+/// The grammar of a file's kind.
+enum Grammar {
+    Cbs(Box<cbs::CbsGrammar>),
+    Dism(Box<dism::DismGrammar>),
+    WuDecoded(Box<windows_update::decoded::DecodedGrammar>),
+    WuLegacy,
+    EventXml,
+    Installed(installed::InstalledGrammar),
+}
+
+impl TextParser {
+    /// A parser at the start of a file. For the .evtx kinds, which are no
+    /// text, it reads event XML.
+    pub fn new(kind: FileKind, origin: Origin) -> Self {
+        Self {
+            kind,
+            origin,
+            splitter: Splitter::new(unit_of(kind), 0, 1, None),
+            grammar: Grammar::of(kind),
+            clock: OffsetClock::default(),
+            counts: ParseCounts::default(),
+            with_noise: false,
+        }
+    }
+
+    /// A parser that goes on at a checkpoint: feed it from there. A checkpoint
+    /// whose context this code does not understand starts fresh at its offset.
+    pub fn restore(kind: FileKind, origin: Origin, checkpoint: &ParserCheckpoint) -> Self {
+        let mut parser = Self::new(kind, origin);
+        let context = checkpoint.read(kind);
+        let encoding = context.as_ref().and_then(|context| context.encoding);
+        parser.splitter =
+            Splitter::new(unit_of(kind), checkpoint.offset, checkpoint.line, encoding);
+        if let Some(context) = context {
+            parser.clock = context.clock;
+            parser.grammar.recall(context.memory);
+        }
+        parser
+    }
+
+    /// Also tells records that look like failure and are not, marked as noise.
+    #[must_use]
+    pub fn with_noise(mut self, with_noise: bool) -> Self {
+        self.with_noise = with_noise;
+        self
+    }
+
+    /// Says that this log follows an archive of this name: `CbsPersist_*` is
+    /// named after the moment, in UTC, at which the next file began.
+    pub fn follow_archive(&mut self, archive_name: &str) {
+        self.clock.expect_start(time::archive_instant(archive_name));
+    }
+
+    /// Takes bytes in and appends the events that are complete.
+    pub fn feed(&mut self, bytes: &[u8], out: &mut Vec<UpdateEvent>) {
+        let (splitter, grammar, mut report) = self.parts(out);
+        splitter.feed(bytes, &mut |line| {
+            report.counts.lines += 1;
+            grammar.line(line, &mut report);
+        });
+        self.counts.cut_lines = self.splitter.cut_count();
+    }
+
+    /// Tells everything that waits for a later record: the log fell quiet. A
+    /// line without its end still waits.
+    pub fn settle(&mut self, out: &mut Vec<UpdateEvent>) {
+        let (_, grammar, mut report) = self.parts(out);
+        grammar.settle(&mut report);
+    }
+
+    /// Reads a last line without its end and tells everything: nothing follows.
+    pub fn finish(&mut self, out: &mut Vec<UpdateEvent>) {
+        let (splitter, grammar, mut report) = self.parts(out);
+        splitter.flush(&mut |line| {
+            report.counts.lines += 1;
+            grammar.line(line, &mut report);
+        });
+        grammar.close(&mut report);
+        self.counts.cut_lines = self.splitter.cut_count();
+    }
+
+    /// Where to read again from after a restart, and what to remember.
+    pub fn checkpoint(&self) -> ParserCheckpoint {
+        let (offset, line) = self
+            .grammar
+            .open_since()
+            .unwrap_or_else(|| self.splitter.position());
+        ParserCheckpoint::write(
+            (offset, line),
+            self.kind,
+            self.splitter.encoding(),
+            &self.clock,
+            self.grammar.memory(),
+        )
+    }
+
+    /// Fills in UTC times of events of this log where an offset is known by
+    /// now, backwards too.
+    pub fn resolve_times(&self, events: &mut [UpdateEvent]) {
+        for event in events {
+            self.clock.resolve(event);
+            event.rate_completeness();
+        }
+    }
+
+    /// What was read so far, since `new` or `restore`.
+    pub fn counts(&self) -> ParseCounts {
+        self.counts
+    }
+
+    /// The kind of file that it reads.
+    pub fn kind(&self) -> FileKind {
+        self.kind
+    }
+
+    fn parts<'a>(
+        &'a mut self,
+        out: &'a mut Vec<UpdateEvent>,
+    ) -> (&'a mut Splitter, &'a mut Grammar, Report<'a>) {
+        let report = Report {
+            origin: &self.origin,
+            source_kind: self.kind.source_kind(),
+            clock: &mut self.clock,
+            counts: &mut self.counts,
+            with_noise: self.with_noise,
+            out,
+        };
+        (&mut self.splitter, &mut self.grammar, report)
+    }
+}
+
+fn unit_of(kind: FileKind) -> Unit {
+    if kind.source_kind() == kbwatch_proto::words::SourceKind::EventLog {
+        Unit::EventElement
+    } else {
+        Unit::Line
+    }
+}
+
+impl Grammar {
+    fn of(kind: FileKind) -> Self {
+        match kind {
+            FileKind::Cbs => Self::Cbs(Box::default()),
+            FileKind::Dism => Self::Dism(Box::default()),
+            FileKind::WuDecoded => Self::WuDecoded(Box::default()),
+            FileKind::WuLegacy => Self::WuLegacy,
+            FileKind::EvtxSystem
+            | FileKind::EvtxSetup
+            | FileKind::EvtxOperational
+            | FileKind::EventXml => Self::EventXml,
+            FileKind::Systeminfo | FileKind::WmicQfe | FileKind::GetHotfix => {
+                Self::Installed(installed::InstalledGrammar::new(kind))
+            }
+        }
+    }
+
+    fn line(&mut self, line: &Line<'_>, report: &mut Report<'_>) {
+        match self {
+            Self::Cbs(grammar) => grammar.line(line, report),
+            Self::Dism(grammar) => grammar.line(line, report),
+            Self::WuDecoded(grammar) => grammar.line(line, report),
+            Self::WuLegacy => windows_update::legacy::read_line(line, report),
+            Self::EventXml => event_log::read_line(line, report),
+            Self::Installed(grammar) => grammar.line(line, report),
+        }
+    }
+
+    fn settle(&mut self, report: &mut Report<'_>) {
+        match self {
+            Self::Cbs(grammar) => grammar.settle(report),
+            Self::Dism(grammar) => grammar.settle(report),
+            Self::WuDecoded(grammar) => grammar.settle(report),
+            Self::WuLegacy | Self::EventXml | Self::Installed(_) => {}
+        }
+    }
+
+    fn close(&mut self, report: &mut Report<'_>) {
+        match self {
+            Self::Cbs(grammar) => grammar.close(report),
+            Self::Dism(grammar) => grammar.close(report),
+            Self::WuDecoded(grammar) => grammar.close(report),
+            Self::WuLegacy | Self::EventXml | Self::Installed(_) => {}
+        }
+    }
+
+    /// Offset and line of the oldest record that is still open.
+    fn open_since(&self) -> Option<(u64, u64)> {
+        match self {
+            Self::Cbs(grammar) => grammar.open_since(),
+            Self::Dism(grammar) => grammar.open_since(),
+            Self::WuDecoded(grammar) => grammar.open_since(),
+            Self::WuLegacy | Self::EventXml | Self::Installed(_) => None,
+        }
+    }
+
+    /// What must survive a restart, besides the open records themselves.
+    fn memory(&self) -> serde_json::Value {
+        match self {
+            Self::Cbs(grammar) => grammar.memory(),
+            Self::Dism(grammar) => grammar.memory(),
+            Self::WuDecoded(grammar) => grammar.memory(),
+            Self::WuLegacy | Self::EventXml => serde_json::Value::Null,
+            Self::Installed(grammar) => grammar.memory(),
+        }
+    }
+
+    fn recall(&mut self, memory: serde_json::Value) {
+        match self {
+            Self::Cbs(grammar) => grammar.recall(memory),
+            Self::Dism(grammar) => grammar.recall(memory),
+            Self::WuDecoded(grammar) => grammar.recall(memory),
+            Self::WuLegacy | Self::EventXml => {}
+            Self::Installed(grammar) => grammar.recall(memory),
+        }
+    }
+}

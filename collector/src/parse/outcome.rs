@@ -1,0 +1,66 @@
+//! What a final result code makes of an operation.
+
+use kbwatch_proto::result_code::{ResultCode, Verdict};
+use kbwatch_proto::words::EventResult;
+
+/// Codes that say "done, but for a reboot" in spite of their severity bit, or
+/// without one.
+const PENDING_REBOOT: [u32; 5] = [
+    0x0024_0005,
+    0x8024_2014,
+    0x8007_0bc2,
+    0x0000_0bc2,
+    0x8007_0bc3,
+];
+
+/// Codes of updates that are not meant for this machine.
+const NOT_APPLICABLE: [u32; 2] = [0x8024_0017, 0x800f_081e];
+
+/// Codes after which the agent goes on by itself.
+const RETRIED: [u32; 2] = [0x800f_0816, 0x8024_200d];
+
+/// The result that an operation's final code stands for.
+pub(crate) fn of_code(code: u32) -> EventResult {
+    if PENDING_REBOOT.contains(&code) {
+        return EventResult::PendingReboot;
+    }
+    if NOT_APPLICABLE.contains(&code) {
+        return EventResult::NotApplicable;
+    }
+    if RETRIED.contains(&code) {
+        return EventResult::Retry;
+    }
+    let code = ResultCode(code).canonical();
+    if code.is_success() {
+        return EventResult::Success;
+    }
+    match code.verdict() {
+        Verdict::Cancelled => EventResult::Cancelled,
+        Verdict::Pending => EventResult::PendingReboot,
+        _ => EventResult::Fail,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_that_look_like_failure_and_are_not_are_told_apart() {
+        for (code, result) in [
+            (0, EventResult::Success),
+            (0x8007_0bc2, EventResult::PendingReboot),
+            (0x8024_2014, EventResult::PendingReboot),
+            (0x0024_0005, EventResult::PendingReboot),
+            (0x8024_000b, EventResult::Cancelled),
+            (0x800f_0820, EventResult::Cancelled),
+            (0x8024_0017, EventResult::NotApplicable),
+            (0x800f_0816, EventResult::Retry),
+            (0x8007_0bc9, EventResult::Fail),
+            (0x800f_0985, EventResult::Fail),
+            (0x8024_8007, EventResult::Fail),
+        ] {
+            assert_eq!(of_code(code), result, "{code:#010x}");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! The head of a record as Panther logging writes it: CBS.log, dism.log and
+//! the setup logs share it.
+//!
+//! `2023-01-11 09:00:00, Info                  CBS    message`; the padding
+//! collapses in pastes, and published excerpts mask dates.
+
+use super::time;
+
+/// Level word of a record. It is not severity: most failures are `Info`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Level {
+    /// `Info`, `Perf` or anything else.
+    Info,
+    /// `Warning`.
+    Warning,
+    /// `Error`.
+    Error,
+}
+
+/// A record's first line, taken apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Head<'a> {
+    /// Wall clock, milliseconds; `None` where the date is masked.
+    pub(crate) printed_at_ms: Option<i64>,
+    /// Level word.
+    pub(crate) level: Level,
+    /// Column after the level, for example `CBS`.
+    pub(crate) source: &'a [u8],
+    /// The rest without surrounding blanks.
+    pub(crate) message: &'a [u8],
+}
+
+const STAMP_LEN: usize = 19;
+const LONGEST_MASKED_STAMP: usize = 40;
+
+impl<'a> Head<'a> {
+    /// Takes a line apart; `None` where it is no head but a continuation.
+    pub(crate) fn read(line: &'a [u8]) -> Option<Self> {
+        let (printed_at_ms, rest) = if let Some(ms) = time::panther_stamp(line) {
+            (Some(ms), line[STAMP_LEN..].strip_prefix(b", ")?)
+        } else {
+            (None, masked_stamp(line)?)
+        };
+        let (word, rest) = next_word(rest);
+        let level = match word {
+            b"Error" => Level::Error,
+            b"Warning" => Level::Warning,
+            b"Info" | b"Perf" | b"Verbose" | b"Debug" | b"Fatal" => Level::Info,
+            _ => return None,
+        };
+        let (mut source, mut message) = next_word(rest);
+        if source.first() == Some(&b'[') && source.last() == Some(&b']') {
+            (source, message) = next_word(message);
+        }
+        Some(Self {
+            printed_at_ms,
+            level,
+            source,
+            message: message.trim_ascii(),
+        })
+    }
+}
+
+/// The rest after a stamp that someone masked (`20xx-xx-06 xx:51:15, `).
+fn masked_stamp(line: &[u8]) -> Option<&[u8]> {
+    if !matches!(line.first(), Some(b'0'..=b'9' | b'x' | b'X' | b'<')) {
+        return None;
+    }
+    let window = &line[..line.len().min(LONGEST_MASKED_STAMP)];
+    let comma = memchr::memchr(b',', window)?;
+    let stamp = &window[..comma];
+    let plausible = stamp.first() == Some(&b'<') && stamp.last() == Some(&b'>')
+        || stamp.len() == STAMP_LEN
+            && stamp.iter().all(|byte| {
+                byte.is_ascii_digit() || matches!(byte, b'x' | b'X' | b'-' | b':' | b' ' | b'*')
+            });
+    if !plausible {
+        return None;
+    }
+    line[comma..].strip_prefix(b", ")
+}
+
+/// First word and what follows it, after leading blanks.
+fn next_word(text: &[u8]) -> (&[u8], &[u8]) {
+    let text = text.trim_ascii_start();
+    let end = text
+        .iter()
+        .position(|byte| matches!(byte, b' ' | b'\t'))
+        .unwrap_or(text.len());
+    text.split_at(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn padded_and_collapsed_heads_read_the_same() {
+        let padded = Head::read(b"2023-01-11 09:00:00, Info                  CBS    Exec: go ");
+        let collapsed = Head::read(b"2023-01-11 09:00:00, Info CBS Exec: go");
+        assert_eq!(padded, collapsed);
+        assert_eq!(padded.unwrap().message, b"Exec: go");
+    }
+
+    #[test]
+    fn an_error_number_before_the_source_is_passed_over() {
+        let head = Head::read(b"2023-01-11 09:00:00, Error      [0x01803e] CSI    0001 x").unwrap();
+        assert_eq!((head.level, head.source), (Level::Error, &b"CSI"[..]));
+    }
+
+    #[test]
+    fn masked_dates_keep_the_record_without_a_time() {
+        for line in [
+            &b"20xx-xx-06 xx:51:15, Info      CBS    a"[..],
+            b"<DateTime>, Info      CBS    a",
+        ] {
+            let head = Head::read(line).unwrap();
+            assert_eq!((head.printed_at_ms, head.message), (None, &b"a"[..]));
+        }
+    }
+
+    #[test]
+    fn continuation_lines_are_no_heads() {
+        for line in [
+            &b" Expected: {l:32 b:00}."[..],
+            b"[gle=0x80004005]",
+            b"2023-01-11 09:00:00",
+            b"12, Info CBS",
+            b"",
+        ] {
+            assert_eq!(Head::read(line), None);
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! What the update agent's lines say one by one and mean together: titles by
+//! update id, packages and operations by thread.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+const MAX_UPDATES: usize = 128;
+const MAX_THREADS: usize = 64;
+
+/// An update that a title was printed for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Update {
+    pub(super) guid: String,
+    pub(super) kb: String,
+    pub(super) title: String,
+}
+
+/// What a thread is at.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Thread {
+    pub(super) id: String,
+    /// Word of the phase of the operation that it began.
+    pub(super) phase: String,
+    pub(super) session_id: String,
+    pub(super) package: String,
+    pub(super) client: String,
+}
+
+/// Memory of one log.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Memory {
+    updates: VecDeque<Update>,
+    threads: VecDeque<Thread>,
+}
+
+impl Memory {
+    pub(super) fn update(&self, guid: &str) -> Option<&Update> {
+        self.updates.iter().find(|update| update.guid == guid)
+    }
+
+    pub(super) fn remember(&mut self, update: Update) {
+        self.updates.retain(|known| known.guid != update.guid);
+        if self.updates.len() == MAX_UPDATES {
+            self.updates.pop_front();
+        }
+        self.updates.push_back(update);
+    }
+
+    /// What the thread with this id is at.
+    pub(super) fn thread(&mut self, id: &str) -> &mut Thread {
+        let at = self.threads.iter().position(|thread| thread.id == id);
+        let at = at.unwrap_or_else(|| {
+            if self.threads.len() == MAX_THREADS {
+                self.threads.pop_front();
+            }
+            self.threads.push_back(Thread {
+                id: id.to_owned(),
+                ..Thread::default()
+            });
+            self.threads.len() - 1
+        });
+        &mut self.threads[at]
+    }
+}
