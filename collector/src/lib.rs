@@ -1,7 +1,32 @@
-//! The collector: reads Windows update logs on an endpoint and streams update
-//! events to the gateway.
+//! The part of kbwatch that runs on an endpoint.
 //!
-//! A library without globals: thousands of collectors fit in one process.
+//! It reads the update logs where they are, turns them into update events,
+//! seals those into batches and reports them to the gateway. It does no harm:
+//! read-only, no scan triggered, no command taken, no port opened, and bounded
+//! in memory, disk and bytes.
+//!
+//! A [`Collector`] is a plain value with an injected clock, so that thousands
+//! of them run in one process; a [`Sender`] keeps one connection to the
+//! gateway; [`run`] joins the two into what the binary does.
 
+pub mod config;
+pub mod identity;
 pub mod parse;
 pub mod parse_command;
+pub mod pipeline;
+pub mod run;
+pub mod send;
+pub mod standing;
+
+mod outbox;
+mod pack;
+mod refused;
+mod remember;
+mod watch;
+mod zone;
+
+pub use config::{CollectorConfig, SourcesConfig, TlsConfig};
+pub use pipeline::{Collector, OpenError};
+pub use run::{RunError, RunSummary, run, run_once};
+pub use send::{Exchanged, SendError, Sender};
+pub use standing::{Counts, Pending, Stepped};

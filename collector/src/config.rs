@@ -1,0 +1,477 @@
+//! What a collector is told: where the logs are, whom to report to, how much
+//! it may keep.
+//!
+//! Values come from a TOML file and from `KBWATCH_COLLECTOR_*` variables, which
+//! win. A wrong value is refused with its key and a remedy before anything is
+//! opened.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use tonic::transport::Uri;
+
+/// Variables that override keys of the file: `KBWATCH_COLLECTOR_STATE_DIR`,
+/// `KBWATCH_COLLECTOR_TLS__CA`; two underscores stand for the dot.
+pub const VARIABLE_PREFIX: &str = "KBWATCH_COLLECTOR_";
+
+/// Everything that a collector can be told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CollectorConfig {
+    /// Address of the gateway, `https://host:port`; `http://` on loopback only.
+    pub gateway: String,
+    /// Certificates; required with `https`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsConfig>,
+    /// Who this is, where no certificate says it: plain loopback only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub declared_device: Option<String>,
+    /// Folder for the checkpoint and for refused batches.
+    pub state_dir: PathBuf,
+    /// The logs to follow.
+    pub sources: SourcesConfig,
+    /// JSON object of strings that states the device's facts; without it the
+    /// operating system is asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub facts_file: Option<PathBuf>,
+    /// Minutes east of UTC of the logs' wall clock; without it the machine's
+    /// time zone holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub utc_offset_minutes: Option<i32>,
+    /// Records older than this many days are skipped and counted.
+    pub history_days: u32,
+    /// Seconds between two signs of life, give or take a tenth.
+    pub heartbeat_s: u32,
+    /// Milliseconds between two looks at the logs.
+    pub poll_ms: u32,
+    /// A batch is sealed when it holds this many events…
+    pub batch_max_events: u32,
+    /// …or when its first event is this many milliseconds old.
+    pub batch_max_age_ms: u32,
+    /// Batches without a receipt after which reading pauses.
+    pub outbox_max_batches: u32,
+    /// Batches that may be under way at once.
+    pub in_flight_batches: u32,
+    /// Seconds between two writes of the checkpoint while it changes.
+    pub checkpoint_s: u32,
+    /// Bytes that batches refused by the gateway may occupy.
+    pub refused_max_bytes: u64,
+    /// Milliseconds that connecting may take.
+    pub connect_timeout_ms: u32,
+    /// Milliseconds without any receipt after which a connection is given up.
+    pub receipt_timeout_ms: u32,
+    /// Longest pause between two attempts to connect, in milliseconds.
+    pub backoff_max_ms: u32,
+    /// Seconds between two probes of a silent connection.
+    pub keepalive_s: u32,
+    /// Milliseconds that a stopping collector waits for its last receipts.
+    pub stop_grace_ms: u32,
+}
+
+/// Paths of PEM files.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsConfig {
+    /// Certificates of the authorities that may vouch for the gateway.
+    pub ca: PathBuf,
+    /// This device's certificate, with its chain.
+    pub cert: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+}
+
+/// The logs to follow; a log without a path is not read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SourcesConfig {
+    /// CBS.log; its `CbsPersist_*.log` archives are read from the same folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cbs_log: Option<PathBuf>,
+    /// dism.log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dism_log: Option<PathBuf>,
+    /// An append-only file of event-log records as XML.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_xml: Option<PathBuf>,
+    /// A list of installed updates, replaced whole when it changes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub installed_updates: Option<PathBuf>,
+    /// WindowsUpdate.log, legacy or decoded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub windows_update_log: Option<PathBuf>,
+}
+
+impl SourcesConfig {
+    /// Follows nothing.
+    pub fn none() -> Self {
+        Self {
+            cbs_log: None,
+            dism_log: None,
+            event_xml: None,
+            installed_updates: None,
+            windows_update_log: None,
+        }
+    }
+}
+
+impl Default for SourcesConfig {
+    fn default() -> Self {
+        Self {
+            cbs_log: Some(r"C:\Windows\Logs\CBS\CBS.log".into()),
+            dism_log: Some(r"C:\Windows\Logs\DISM\dism.log".into()),
+            ..Self::none()
+        }
+    }
+}
+
+impl Default for CollectorConfig {
+    fn default() -> Self {
+        Self {
+            gateway: "https://localhost:7443".to_owned(),
+            tls: None,
+            declared_device: None,
+            state_dir: r"C:\ProgramData\kbwatch\collector".into(),
+            sources: SourcesConfig::default(),
+            facts_file: None,
+            utc_offset_minutes: None,
+            history_days: 90,
+            heartbeat_s: 600,
+            poll_ms: 1_000,
+            batch_max_events: 500,
+            batch_max_age_ms: 1_000,
+            outbox_max_batches: 64,
+            in_flight_batches: 8,
+            checkpoint_s: 5,
+            refused_max_bytes: 16 * 1024 * 1024,
+            connect_timeout_ms: 10_000,
+            receipt_timeout_ms: 60_000,
+            backoff_max_ms: 60_000,
+            keepalive_s: 60,
+            stop_grace_ms: 10_000,
+        }
+    }
+}
+
+/// A configuration that cannot be used; a person must change it.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("read configuration {path}: create the file or name another with --config", path = path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Not TOML, an unknown key, or a value of the wrong type.
+    #[error("configuration {path}: {message}", path = path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// Names the key, and where it stands.
+        message: String,
+    },
+    /// A value that cannot be.
+    #[error("{key} = {value:?} cannot be: {remedy}")]
+    Impossible {
+        /// The key, with its table.
+        key: String,
+        /// The value that was found.
+        value: String,
+        /// What to write instead.
+        remedy: String,
+    },
+}
+
+impl CollectorConfig {
+    /// Reads a file, lets variables override it, and checks the result.
+    ///
+    /// `variables` are those of the process (`std::env::vars()`); names without
+    /// [`VARIABLE_PREFIX`] are passed over.
+    pub fn load(
+        path: &Path,
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
+            path: path.to_owned(),
+            source,
+        })?;
+        let malformed = |message: String| ConfigError::Malformed {
+            path: path.to_owned(),
+            message,
+        };
+        // Read once without variables, so that a mistake is shown in its line.
+        toml::from_str::<Self>(&text).map_err(|error| malformed(error.to_string()))?;
+        let mut table: toml::Table =
+            toml::from_str(&text).map_err(|error| malformed(error.to_string()))?;
+        for (name, value) in variables {
+            if let Some(key) = name.strip_prefix(VARIABLE_PREFIX) {
+                set_key(&mut table, &key.to_lowercase(), &value);
+            }
+        }
+        let config: Self = toml::Value::Table(table).try_into().map_err(|error| {
+            let text: String = toml::de::Error::to_string(&error);
+            malformed(format!("with {VARIABLE_PREFIX}* variables: {text}"))
+        })?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Refuses values that cannot work, naming key, value and remedy.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        self.check_gateway()?;
+        if !self.state_dir.is_absolute() {
+            return Err(impossible(
+                "state_dir",
+                &self.state_dir.display(),
+                "name an absolute path",
+            ));
+        }
+        if let Some(minutes) = self.utc_offset_minutes {
+            within("utc_offset_minutes", i64::from(minutes), -14 * 60, 14 * 60)?;
+        }
+        for (key, value, least, most) in self.ranges() {
+            within(key, i64::from(value), least, most)?;
+        }
+        Ok(())
+    }
+
+    fn ranges(&self) -> [(&'static str, u32, i64, i64); 13] {
+        let most_events = i64::try_from(kbwatch_proto::batch::MAX_EVENTS).unwrap_or(i64::MAX);
+        [
+            ("history_days", self.history_days, 1, 36_500),
+            ("heartbeat_s", self.heartbeat_s, 1, 86_400),
+            ("poll_ms", self.poll_ms, 10, 3_600_000),
+            ("batch_max_events", self.batch_max_events, 1, most_events),
+            ("batch_max_age_ms", self.batch_max_age_ms, 0, 3_600_000),
+            ("outbox_max_batches", self.outbox_max_batches, 1, 10_000),
+            ("in_flight_batches", self.in_flight_batches, 1, 1_000),
+            ("checkpoint_s", self.checkpoint_s, 0, 86_400),
+            ("connect_timeout_ms", self.connect_timeout_ms, 1, 600_000),
+            ("receipt_timeout_ms", self.receipt_timeout_ms, 1, 3_600_000),
+            ("backoff_max_ms", self.backoff_max_ms, 1, 3_600_000),
+            ("keepalive_s", self.keepalive_s, 1, 86_400),
+            ("stop_grace_ms", self.stop_grace_ms, 0, 600_000),
+        ]
+    }
+
+    fn check_gateway(&self) -> Result<(), ConfigError> {
+        let refuse = |remedy| Err(impossible("gateway", &self.gateway, remedy));
+        let Ok(uri) = self.gateway.parse::<Uri>() else {
+            return refuse("write https://host:port");
+        };
+        let Some(host) = uri.host() else {
+            return refuse("write https://host:port");
+        };
+        match (uri.scheme_str(), &self.tls, &self.declared_device) {
+            (Some("https"), None, _) => Err(impossible(
+                "tls",
+                &"",
+                "https needs the paths tls.ca, tls.cert and tls.key",
+            )),
+            (Some("https"), Some(_), Some(declared)) => Err(impossible(
+                "declared_device",
+                declared,
+                "remove it: with https the certificate says who this is",
+            )),
+            (Some("http"), _, _) if !is_loopback(host) => {
+                refuse("use https: without TLS only a gateway on this machine is spoken to")
+            }
+            (Some("http"), Some(_), _) => refuse("use https, or remove the table tls"),
+            (Some("http"), None, None) => Err(impossible(
+                "declared_device",
+                &"",
+                "say who this is: with http there is no certificate to say it",
+            )),
+            (Some("http"), None, Some(declared)) if declared.trim().is_empty() => {
+                Err(impossible("declared_device", declared, "name the device"))
+            }
+            (Some("https"), Some(_), None) | (Some("http"), None, Some(_)) => Ok(()),
+            _ => refuse("write https://host:port"),
+        }
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost"
+        || bare
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+}
+
+fn impossible(key: &str, value: &dyn std::fmt::Display, remedy: &str) -> ConfigError {
+    ConfigError::Impossible {
+        key: key.to_owned(),
+        value: value.to_string(),
+        remedy: remedy.to_owned(),
+    }
+}
+
+fn within(key: &str, value: i64, least: i64, most: i64) -> Result<(), ConfigError> {
+    if (least..=most).contains(&value) {
+        return Ok(());
+    }
+    let remedy = format!("choose {least} to {most}");
+    Err(impossible(key, &value, &remedy))
+}
+
+/// Sets `a__b` as key `b` of table `a`. A text of digits becomes a number where
+/// the key holds one.
+fn set_key(table: &mut toml::Table, key: &str, value: &str) {
+    if let Some((outer, inner)) = key.split_once("__") {
+        let entry = table
+            .entry(outer.to_owned())
+            .or_insert_with(|| toml::Value::Table(toml::Table::new()));
+        if let Some(table) = entry.as_table_mut() {
+            table.insert(inner.to_owned(), toml::Value::String(value.to_owned()));
+        }
+        return;
+    }
+    let number = value.parse().ok().filter(|_| holds_number(key));
+    let value = number.map_or_else(
+        || toml::Value::String(value.to_owned()),
+        toml::Value::Integer,
+    );
+    table.insert(key.to_owned(), value);
+}
+
+fn holds_number(key: &str) -> bool {
+    key == "utc_offset_minutes"
+        || toml::Table::try_from(CollectorConfig::default())
+            .is_ok_and(|table| table.get(key).is_some_and(toml::Value::is_integer))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sound() -> CollectorConfig {
+        CollectorConfig {
+            gateway: "http://127.0.0.1:7443".to_owned(),
+            declared_device: Some("pc-1".to_owned()),
+            state_dir: std::env::temp_dir(),
+            ..CollectorConfig::default()
+        }
+    }
+
+    fn refusal(config: &CollectorConfig) -> (String, String) {
+        match config.check() {
+            Err(ConfigError::Impossible { key, remedy, .. }) => (key, remedy),
+            other => panic!("expected a refusal, got {other:?}"),
+        }
+    }
+
+    fn load(text: &str, variables: &[(&str, &str)]) -> Result<CollectorConfig, ConfigError> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        let variables = variables
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        CollectorConfig::load(file.path(), variables)
+    }
+
+    #[test]
+    fn a_plain_gateway_is_spoken_to_on_loopback_only() {
+        assert!(sound().check().is_ok());
+        let mut far = sound();
+        far.gateway = "http://10.0.0.1:7443".to_owned();
+        assert_eq!(refusal(&far).0, "gateway");
+        let mut silent = sound();
+        silent.declared_device = None;
+        assert_eq!(refusal(&silent).0, "declared_device");
+    }
+
+    #[test]
+    fn https_needs_certificates_and_no_declaration() {
+        let mut config = sound();
+        config.gateway = "https://gateway:7443".to_owned();
+        config.declared_device = None;
+        assert_eq!(refusal(&config).0, "tls");
+        config.tls = Some(TlsConfig::default());
+        assert!(config.check().is_ok());
+        config.declared_device = Some("pc-1".to_owned());
+        assert_eq!(refusal(&config).0, "declared_device");
+    }
+
+    #[test]
+    fn an_impossible_number_is_refused_with_its_key_and_the_range() {
+        let mut config = sound();
+        config.batch_max_events = 0;
+        assert_eq!(
+            refusal(&config),
+            ("batch_max_events".to_owned(), "choose 1 to 5000".to_owned())
+        );
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_by_name() {
+        let text = "gatway = \"https://x:1\"";
+        assert!(load(text, &[]).unwrap_err().to_string().contains("gatway"));
+        let error = load("", &[("KBWATCH_COLLECTOR_GATWAY", "x")]).unwrap_err();
+        assert!(error.to_string().contains("gatway"));
+    }
+
+    #[test]
+    fn variables_win_over_the_file() {
+        let text = "gateway = \"https://one:1\"\nstate_dir = \"/tmp\"\npoll_ms = 500";
+        let config = load(
+            text,
+            &[
+                ("PATH", "/bin"),
+                ("KBWATCH_COLLECTOR_GATEWAY", "https://two:2"),
+                ("KBWATCH_COLLECTOR_POLL_MS", "250"),
+                ("KBWATCH_COLLECTOR_TLS__CA", "ca.pem"),
+                ("KBWATCH_COLLECTOR_TLS__CERT", "7"),
+                ("KBWATCH_COLLECTOR_TLS__KEY", "key.pem"),
+            ],
+        )
+        .unwrap();
+        assert_eq!(config.gateway, "https://two:2");
+        assert_eq!(config.poll_ms, 250);
+        assert_eq!(config.tls.unwrap().cert, Path::new("7"));
+    }
+
+    const DOCUMENTED: &str = include_str!("../../deploy/config/collector.toml");
+
+    #[test]
+    fn the_documented_defaults_are_the_defaults() {
+        let documented: CollectorConfig = toml::from_str(DOCUMENTED).unwrap();
+        assert_eq!(documented, CollectorConfig::default());
+    }
+
+    #[test]
+    fn every_key_is_documented() {
+        // A path that is set for every key, to learn all their names.
+        let some = || Some(PathBuf::from("x"));
+        let full = CollectorConfig {
+            tls: Some(TlsConfig::default()),
+            declared_device: Some("pc-1".to_owned()),
+            facts_file: some(),
+            utc_offset_minutes: Some(480),
+            sources: SourcesConfig {
+                cbs_log: some(),
+                dism_log: some(),
+                event_xml: some(),
+                installed_updates: some(),
+                windows_update_log: some(),
+            },
+            ..CollectorConfig::default()
+        };
+        let table = toml::Table::try_from(full).unwrap();
+        for (key, value) in &table {
+            let names = match value {
+                toml::Value::Table(inner) => inner.keys().collect(),
+                _ => vec![key],
+            };
+            for name in names {
+                let documented = DOCUMENTED.lines().any(|line| {
+                    line.trim_start_matches("# ")
+                        .starts_with(&format!("{name} ="))
+                });
+                assert!(documented, "{name} is not in deploy/config/collector.toml");
+            }
+        }
+    }
+}

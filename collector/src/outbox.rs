@@ -1,0 +1,172 @@
+//! Sealed batches that wait for their receipt.
+//!
+//! A batch leaves when its receipt says so and never before: after a broken
+//! connection the same bytes go out again. The outbox is bounded; when it is
+//! full the logs themselves are the buffer.
+
+use std::collections::VecDeque;
+
+use kbwatch_proto::telemetry::Batch;
+
+/// A batch and how far it got.
+#[derive(Debug)]
+struct Waiting {
+    batch: Batch,
+    under_way: bool,
+}
+
+/// Batches without a receipt, oldest first.
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    waiting: VecDeque<Waiting>,
+    last_seq: u64,
+    max_batches: usize,
+    max_under_way: usize,
+}
+
+impl Outbox {
+    pub(crate) fn new(max_batches: u32, max_under_way: u32) -> Self {
+        Self {
+            waiting: VecDeque::new(),
+            last_seq: 0,
+            max_batches: max_batches as usize,
+            max_under_way: max_under_way as usize,
+        }
+    }
+
+    /// Numbers a batch and keeps it; the number is returned.
+    pub(crate) fn push(&mut self, mut batch: Batch) -> u64 {
+        self.last_seq += 1;
+        batch.batch_seq = self.last_seq;
+        self.waiting.push_back(Waiting {
+            batch,
+            under_way: false,
+        });
+        self.last_seq
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.waiting.len() >= self.max_batches
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Whether a batch could be sent now.
+    pub(crate) fn has_unsent(&self) -> bool {
+        self.under_way() < self.max_under_way && self.waiting.iter().any(|one| !one.under_way)
+    }
+
+    pub(crate) fn under_way(&self) -> usize {
+        self.waiting.iter().filter(|one| one.under_way).count()
+    }
+
+    pub(crate) fn events(&self) -> u64 {
+        let counts = self.waiting.iter().map(|one| one.batch.event_count);
+        counts.map(u64::from).sum()
+    }
+
+    /// The oldest batch that is not under way, stamped with the time of
+    /// sending; `None` while the window is full.
+    pub(crate) fn next(&mut self, now_ms: i64) -> Option<Batch> {
+        if self.under_way() >= self.max_under_way {
+            return None;
+        }
+        let one = self.waiting.iter_mut().find(|one| !one.under_way)?;
+        one.under_way = true;
+        one.batch.sent_at_ms = now_ms;
+        Some(one.batch.clone())
+    }
+
+    /// The connection is gone: whatever was under way must go again.
+    pub(crate) fn rewind(&mut self) {
+        for one in &mut self.waiting {
+            one.under_way = false;
+        }
+    }
+
+    /// This one must go again.
+    pub(crate) fn send_again(&mut self, seq: u64) {
+        let found = self
+            .waiting
+            .iter_mut()
+            .find(|one| one.batch.batch_seq == seq);
+        if let Some(one) = found {
+            one.under_way = false;
+        }
+    }
+
+    /// Takes out a batch that has its final answer.
+    pub(crate) fn remove(&mut self, seq: u64) -> Option<Batch> {
+        let at = self
+            .waiting
+            .iter()
+            .position(|one| one.batch.batch_seq == seq)?;
+        self.waiting.remove(at).map(|one| one.batch)
+    }
+
+    /// Number of the last batch made.
+    pub(crate) fn last_seq(&self) -> u64 {
+        self.last_seq
+    }
+
+    /// Every batch up to this number has its final answer.
+    pub(crate) fn answered_up_to(&self) -> u64 {
+        self.waiting
+            .front()
+            .map_or(self.last_seq, |one| one.batch.batch_seq - 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outbox(batches: u32) -> Outbox {
+        let mut outbox = Outbox::new(4, 2);
+        for _ in 0..batches {
+            outbox.push(Batch::default());
+        }
+        outbox
+    }
+
+    #[test]
+    fn no_more_batches_are_under_way_than_the_window_allows() {
+        let mut outbox = outbox(3);
+        assert_eq!(outbox.next(1).unwrap().batch_seq, 1);
+        assert_eq!(outbox.next(1).unwrap().batch_seq, 2);
+        assert!(outbox.next(1).is_none());
+        outbox.remove(1);
+        assert_eq!(outbox.next(1).unwrap().batch_seq, 3);
+    }
+
+    #[test]
+    fn a_late_batch_holds_back_the_ones_answered_before_it() {
+        let mut outbox = outbox(3);
+        outbox.remove(2);
+        assert_eq!(outbox.answered_up_to(), 0);
+        outbox.remove(1);
+        assert_eq!(outbox.answered_up_to(), 2);
+        outbox.remove(3);
+        assert_eq!(outbox.answered_up_to(), 3);
+    }
+
+    #[test]
+    fn after_a_broken_connection_the_same_payloads_go_again() {
+        let mut outbox = outbox(2);
+        outbox.next(1).unwrap();
+        outbox.next(1).unwrap();
+        outbox.rewind();
+        let again = outbox.next(9).unwrap();
+        assert_eq!((again.batch_seq, again.sent_at_ms), (1, 9));
+    }
+
+    #[test]
+    fn a_full_outbox_says_so_until_a_receipt_comes() {
+        let mut outbox = outbox(4);
+        assert!(outbox.is_full());
+        outbox.remove(1);
+        assert!(!outbox.is_full());
+    }
+}

@@ -1,0 +1,204 @@
+//! The task behind a sender: connects, carries batches out and receipts in,
+//! and connects again.
+
+use std::path::Path;
+use std::time::Duration;
+
+use kbwatch_proto::telemetry::{Batch, GatewayClient, Receipt};
+use tokio::sync::{mpsc, oneshot};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
+
+use super::SendError;
+use super::backoff::Backoff;
+use crate::config::TlsConfig;
+
+/// Bytes that the gateway may send ahead; receipts are small.
+const RECEIVE_WINDOW: u32 = 16 * 1024;
+
+/// The collector's end of an open stream; dropping it hangs up.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) batches: mpsc::Sender<Batch>,
+    pub(super) hang_up: oneshot::Sender<()>,
+}
+
+#[derive(Debug)]
+pub(super) enum Heard {
+    Connected(Link),
+    Receipt(Receipt),
+    Disconnected,
+}
+
+/// What the connecting task needs to know.
+#[derive(Debug, Clone)]
+pub(super) struct Settings {
+    pub(super) gateway: String,
+    pub(super) tls: Option<TlsConfig>,
+    pub(super) connect_timeout: Duration,
+    pub(super) backoff_max: Duration,
+    pub(super) keepalive: Duration,
+    pub(super) in_flight: usize,
+}
+
+impl Settings {
+    pub(super) fn endpoint(&self) -> Result<Endpoint, SendError> {
+        let unusable = |source| SendError::Unusable {
+            gateway: self.gateway.clone(),
+            source,
+        };
+        let endpoint = Endpoint::from_shared(self.gateway.clone())
+            .map_err(unusable)?
+            .connect_timeout(self.connect_timeout)
+            .http2_keep_alive_interval(self.keepalive)
+            .keep_alive_timeout(self.connect_timeout)
+            .keep_alive_while_idle(true)
+            .tcp_nodelay(true)
+            .initial_stream_window_size(RECEIVE_WINDOW)
+            .initial_connection_window_size(RECEIVE_WINDOW)
+            .buffer_size(self.in_flight.max(1));
+        let Some(tls) = &self.tls else {
+            return Ok(endpoint);
+        };
+        let config = ClientTlsConfig::new()
+            .ca_certificate(Certificate::from_pem(read_pem(&tls.ca)?))
+            .identity(Identity::from_pem(
+                read_pem(&tls.cert)?,
+                read_pem(&tls.key)?,
+            ));
+        endpoint.tls_config(config).map_err(unusable)
+    }
+
+    async fn connect(&self) -> Result<Channel, String> {
+        let endpoint = self.endpoint().map_err(|error| chain(&error))?;
+        match tokio::time::timeout(self.connect_timeout, endpoint.connect()).await {
+            Ok(Ok(channel)) => Ok(channel),
+            Ok(Err(error)) => Err(chain(&error)),
+            Err(_) => Err("no answer in time".to_owned()),
+        }
+    }
+}
+
+fn read_pem(path: &Path) -> Result<Vec<u8>, SendError> {
+    std::fs::read(path).map_err(|source| SendError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// An error with everything behind it, for a person.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text = format!("{text}: {cause}");
+        next = cause.source();
+    }
+    text
+}
+
+pub(super) async fn keep_connected(settings: Settings, tell: mpsc::Sender<Heard>) {
+    let mut backoff = Backoff::new(settings.backoff_max);
+    let mut complained = false;
+    loop {
+        let why = match settings.connect().await {
+            Ok(channel) => {
+                let end = talk(channel, &settings, &tell).await;
+                if end.receipts > 0 {
+                    backoff.reset();
+                    complained = false;
+                }
+                if tell.send(Heard::Disconnected).await.is_err() {
+                    return;
+                }
+                end.why
+            }
+            Err(why) => why,
+        };
+        if !std::mem::replace(&mut complained, true) {
+            tracing::warn!(
+                gateway = settings.gateway,
+                why,
+                "no stream to the gateway, trying again"
+            );
+        }
+        tokio::select! {
+            () = tell.closed() => return,
+            () = tokio::time::sleep(backoff.next()) => {}
+        }
+    }
+}
+
+/// How a stream ended.
+struct StreamEnd {
+    receipts: u64,
+    why: String,
+}
+
+/// Carries batches and receipts until either side ends the stream.
+async fn talk(channel: Channel, settings: &Settings, tell: &mpsc::Sender<Heard>) -> StreamEnd {
+    let mut end = StreamEnd {
+        receipts: 0,
+        why: "hung up".to_owned(),
+    };
+    let (batches, outgoing) = mpsc::channel(settings.in_flight.max(1));
+    let (hang_up, mut dropped) = oneshot::channel();
+    let link = Link { batches, hang_up };
+    if tell.send(Heard::Connected(link)).await.is_err() {
+        return end;
+    }
+    tracing::debug!(gateway = settings.gateway, "connected");
+    // The gateway may answer only once it saw the first batch: the link is
+    // handed over before.
+    let mut client = GatewayClient::new(channel);
+    let opening = client.report(ReceiverStream::new(outgoing));
+    let mut receipts = tokio::select! {
+        _ = &mut dropped => return end,
+        opened = opening => match opened {
+            Ok(response) => response.into_inner(),
+            Err(status) => {
+                end.why = chain(&status);
+                return end;
+            }
+        },
+    };
+    loop {
+        let message = tokio::select! {
+            _ = &mut dropped => return end,
+            message = receipts.message() => message,
+        };
+        match message {
+            Ok(Some(receipt)) => {
+                end.receipts += 1;
+                if tell.send(Heard::Receipt(receipt)).await.is_err() {
+                    return end;
+                }
+            }
+            Ok(None) => {
+                "the gateway ended the stream".clone_into(&mut end.why);
+                return end;
+            }
+            Err(status) => {
+                end.why = chain(&status);
+                return end;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_told_with_its_causes() {
+        let error = SendError::Unreadable {
+            path: "ca.pem".into(),
+            source: std::io::Error::other("refused"),
+        };
+        assert_eq!(
+            chain(&error),
+            "read ca.pem: check the paths under tls: refused"
+        );
+    }
+}

@@ -1,0 +1,286 @@
+//! One log of the endpoint through all its files: the live one, and the
+//! archives that it became.
+//!
+//! Nothing is kept open between two looks. A look costs one metadata call
+//! while nothing changes; the folder is listed only when the live file is
+//! another one than before.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use kbwatch_proto::event::UpdateEvent;
+
+use crate::parse::{FileKind, ParseCounts};
+use crate::remember::RememberedFile;
+use crate::watch::file_id::{Opened, Signature};
+use crate::watch::text_file::{FollowedFile, Reading};
+
+mod rotation;
+
+/// Bytes read per look, so that one long backlog does not starve the rest.
+pub(crate) const READ_BUDGET: usize = 256 * 1024;
+
+/// What a source is and where it lies.
+#[derive(Debug, Clone)]
+pub(crate) struct SourcePlan {
+    /// Configuration key.
+    pub(crate) name: &'static str,
+    pub(crate) path: PathBuf,
+    /// Found from the content where it is not given.
+    pub(crate) kind: Option<FileKind>,
+    pub(crate) replaced_whole: bool,
+    /// Whether `CbsPersist_*.log` beside it belong to it.
+    pub(crate) has_archives: bool,
+}
+
+/// One log through all its files.
+#[derive(Debug)]
+pub(crate) struct Source {
+    plan: SourcePlan,
+    reading: Reading,
+    live: Option<FollowedFile>,
+    /// Files that nobody writes any more, by name: oldest first.
+    archived: Vec<FollowedFile>,
+    /// Files that are no longer, or not yet, found under a name.
+    strays: Vec<FollowedFile>,
+    scan_due: bool,
+    /// Events of files that are gone.
+    ready: Vec<UpdateEvent>,
+    closed_counts: ParseCounts,
+    skipped_files: u64,
+    trouble: Option<io::ErrorKind>,
+}
+
+/// What a look at a source found.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Looked {
+    pub(crate) read_bytes: u64,
+    /// There is more to read at once.
+    pub(crate) more: bool,
+}
+
+/// When a look happens and what it may do.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moment {
+    pub(crate) now_ms: i64,
+    /// Archives that end before this are not read.
+    pub(crate) oldest_ms: i64,
+    /// No byte will be written any more: do not wait for quiet.
+    pub(crate) last_look: bool,
+}
+
+impl Source {
+    pub(crate) fn new(
+        plan: SourcePlan,
+        device_id: Arc<str>,
+        remembered: Vec<RememberedFile>,
+    ) -> Self {
+        Self {
+            reading: Reading {
+                device_id,
+                kind: plan.kind,
+                replaced_whole: plan.replaced_whole,
+            },
+            plan,
+            live: None,
+            archived: Vec::new(),
+            strays: remembered
+                .into_iter()
+                .map(FollowedFile::remembered)
+                .collect(),
+            scan_due: false,
+            ready: Vec::new(),
+            closed_counts: ParseCounts::default(),
+            skipped_files: 0,
+            trouble: None,
+        }
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        self.plan.name
+    }
+
+    /// Looks for changes and reads what is new, archives first.
+    pub(crate) fn look(&mut self, moment: Moment) -> Looked {
+        let outcome = self.try_look(moment);
+        let trouble = outcome.as_ref().err().map(io::Error::kind);
+        if trouble != self.trouble {
+            let path = self.plan.path.display();
+            let source = self.plan.name;
+            if let Err(error) = &outcome {
+                tracing::warn!(source, %path, %error, "log cannot be read, trying again");
+            } else {
+                tracing::info!(source, %path, "log can be read again");
+            }
+        }
+        self.trouble = trouble;
+        outcome.unwrap_or_default()
+    }
+
+    fn try_look(&mut self, moment: Moment) -> io::Result<Looked> {
+        let mut opened = self.look_at_live()?;
+        if self.scan_due {
+            self.scan(moment)?;
+            self.scan_due = false;
+        }
+        let mut budget = READ_BUDGET;
+        budget -= self.read_archives(budget, moment)?;
+        if let Some(live) = &mut self.live {
+            if let Some(opened) = &mut opened {
+                budget -= live.read(opened, &self.reading, budget, moment.now_ms)?;
+            }
+            if moment.last_look {
+                live.finish(true, moment.now_ms);
+            } else {
+                live.settle_if_quiet(moment.now_ms);
+            }
+        }
+        Ok(Looked {
+            read_bytes: (READ_BUDGET - budget) as u64,
+            more: self.lag_bytes() > 0,
+        })
+    }
+
+    fn read_archives(&mut self, budget: usize, moment: Moment) -> io::Result<usize> {
+        let mut read = 0;
+        for file in self.archived.iter_mut().filter(|file| !file.is_finished()) {
+            let mut opened = match Opened::open(&file.path) {
+                Ok(opened) => opened,
+                Err(error) if is_absence(&error) => {
+                    self.scan_due = true;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            read += file.read(&mut opened, &self.reading, budget - read, moment.now_ms)?;
+            if file.finish(moment.last_look, moment.now_ms) {
+                add_counts(&mut self.closed_counts, file.counts());
+                file.close();
+            }
+            if read >= budget {
+                break;
+            }
+        }
+        Ok(read)
+    }
+
+    /// One metadata call; opens the live file only when it changed.
+    fn look_at_live(&mut self) -> io::Result<Option<Opened>> {
+        let signature = match fs::metadata(&self.plan.path) {
+            Ok(metadata) => Signature::of(&metadata),
+            Err(error) if is_absence(&error) => {
+                self.strays.extend(self.live.take());
+                // Until there is a live file again, only the folder tells
+                // whether one came and was rotated away meanwhile.
+                self.scan_due = true;
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
+        if let Some(live) = &self.live
+            && live.is_unchanged(signature)
+        {
+            return Ok(None);
+        }
+        let opened = Opened::open(&self.plan.path)?;
+        let reading = &self.reading;
+        let continues = |file: &FollowedFile| file.is(&opened, reading);
+        if self.live.as_ref().is_none_or(|live| !continues(live)) {
+            let known = self.strays.iter().position(continues);
+            let next = known.map_or_else(
+                || FollowedFile::new(&self.plan.path, &opened, reading),
+                |at| self.strays.swap_remove(at),
+            );
+            // The one before may live on under another name.
+            self.strays.extend(self.live.replace(next));
+            self.scan_due = true;
+        }
+        if let Some(live) = &mut self.live {
+            live.path.clone_from(&self.plan.path);
+        }
+        Ok(Some(opened))
+    }
+
+    fn files(&self) -> impl Iterator<Item = &FollowedFile> {
+        self.archived.iter().chain(&self.live)
+    }
+
+    fn files_mut(&mut self) -> impl Iterator<Item = &mut FollowedFile> {
+        self.archived.iter_mut().chain(&mut self.live)
+    }
+
+    /// Bytes that are there and were not read.
+    pub(crate) fn lag_bytes(&self) -> u64 {
+        self.files().map(FollowedFile::lag_bytes).sum()
+    }
+
+    /// Whether everything was read and every record closed.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.strays.is_empty()
+            && self.files().all(FollowedFile::is_settled)
+            && self.archived.iter().all(FollowedFile::is_finished)
+    }
+
+    pub(crate) fn open_events(&self) -> usize {
+        self.ready.len() + self.files().map(FollowedFile::open_events).sum::<usize>()
+    }
+
+    pub(crate) fn take_events(&mut self, out: &mut Vec<UpdateEvent>) {
+        out.append(&mut self.ready);
+        for file in self.files_mut() {
+            file.take_events(out);
+        }
+    }
+
+    pub(crate) fn mark(&mut self, seq: u64) {
+        for file in self.files_mut() {
+            file.mark(seq);
+        }
+    }
+
+    pub(crate) fn answered(&mut self, up_to: u64) -> bool {
+        let moved = self.files_mut().map(|file| file.answered(up_to));
+        moved.fold(false, |any, one| any | one)
+    }
+
+    pub(crate) fn is_answered(&self) -> bool {
+        self.files().all(FollowedFile::is_answered)
+    }
+
+    pub(crate) fn memory(&self) -> Vec<RememberedFile> {
+        self.files()
+            .chain(&self.strays)
+            .map(FollowedFile::memory)
+            .collect()
+    }
+
+    /// What the parsers counted, of files that are gone too.
+    pub(crate) fn counts(&self) -> ParseCounts {
+        let mut sum = self.closed_counts;
+        for file in self.files() {
+            add_counts(&mut sum, file.counts());
+        }
+        sum
+    }
+
+    /// Archives that were too old to be read.
+    pub(crate) fn skipped_files(&self) -> u64 {
+        self.skipped_files
+    }
+}
+
+fn is_absence(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
+}
+
+fn add_counts(sum: &mut ParseCounts, more: ParseCounts) {
+    sum.lines += more.lines;
+    sum.cut_lines += more.cut_lines;
+    sum.records += more.records;
+    sum.unknown += more.unknown;
+}

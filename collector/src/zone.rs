@@ -1,0 +1,45 @@
+//! The device's wall clock: local times become UTC where the log itself does
+//! not say how.
+
+use jiff::Timestamp;
+use jiff::tz::{Offset, TimeZone};
+
+/// How the wall clock of the logs relates to UTC.
+#[derive(Debug, Clone)]
+pub(crate) struct DeviceZone(TimeZone);
+
+impl DeviceZone {
+    /// A fixed offset where one is configured, else the machine's time zone.
+    pub(crate) fn new(utc_offset_minutes: Option<i32>) -> Self {
+        let fixed = utc_offset_minutes
+            .and_then(|minutes| minutes.checked_mul(60))
+            .and_then(|seconds| Offset::from_seconds(seconds).ok());
+        Self(fixed.map_or_else(TimeZone::system, TimeZone::fixed))
+    }
+
+    /// UTC of a wall-clock time that was read as if it were UTC, both in
+    /// milliseconds. In the hour that a clock change repeats, the earlier.
+    pub(crate) fn to_utc(&self, printed_at_ms: i64) -> Option<i64> {
+        let wall = Timestamp::from_millisecond(printed_at_ms).ok()?;
+        let local = Offset::UTC.to_datetime(wall);
+        let utc = self.0.to_ambiguous_timestamp(local).compatible().ok()?;
+        Some(utc.as_millisecond())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fixed_offset_is_subtracted() {
+        let zone = DeviceZone::new(Some(480));
+        assert_eq!(zone.to_utc(8 * 3_600_000), Some(0));
+    }
+
+    #[test]
+    fn an_absurd_time_has_no_utc() {
+        let zone = DeviceZone::new(Some(480));
+        assert_eq!(zone.to_utc(i64::MAX), None);
+    }
+}

@@ -1,0 +1,318 @@
+//! Logs that grow, rotate, shrink and vanish, followed without a network.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use kbwatch_proto::telemetry::Outcome;
+use kbwatch_proto::words::TimeSource;
+
+use crate::world::{Notes, START_MS, World, append_to, ids, parse, receipt};
+
+/// Verdicts that the grammar keeps open for later records to complete.
+const STILL_OPEN: usize = 10;
+
+#[test]
+fn a_device_is_heard_of_with_its_facts_before_anything_happens() {
+    let mut world = World::new();
+    let mut collector = world.open();
+    let mut notes = Notes::default();
+    world.settle(&mut collector, &mut notes);
+    assert_eq!(notes.batches.len(), 1);
+    assert_eq!(notes.facts[0].facts["ubr"], "3770");
+    assert_eq!(notes.batches[0].facts_revision, notes.facts[0].revision);
+    assert_eq!(notes.health[0].started_at_ms, START_MS);
+    assert_eq!(notes.batches[0].declared_device, "pc-1");
+}
+
+#[test]
+fn every_appended_record_arrives_once_with_its_times() {
+    let mut world = World::new();
+    let mut collector = world.open();
+    let mut notes = Notes::default();
+    world.append_records(1_200);
+    world.settle(&mut collector, &mut notes);
+    assert_eq!(notes.ids(), world.expected());
+    assert_eq!(notes.events.len(), 1_200);
+    let first = &notes.events[0];
+    assert_eq!(first.time_source, TimeSource::DeviceZone);
+    assert_eq!(first.occurred_at_ms, first.printed_at_ms);
+    assert!(first.observed_at_ms >= START_MS);
+    assert!(notes.batches.iter().all(|batch| batch.event_count <= 500));
+}
+
+#[test]
+fn nothing_is_opened_or_sealed_while_nothing_changes() {
+    let mut world = World::new();
+    let mut collector = world.open();
+    let mut notes = Notes::default();
+    world.append_records(3);
+    world.settle(&mut collector, &mut notes);
+    world.tick(5_000);
+    assert_eq!(
+        collector.step(world.now_ms),
+        kbwatch_collector::Stepped::default()
+    );
+}
+
+#[test]
+fn the_last_record_waits_for_quiet_and_a_cut_line_for_its_end() {
+    let mut world = World::new();
+    let mut collector = world.open();
+    let mut notes = Notes::default();
+    world.settle(&mut collector, &mut notes);
+    let text = world.record();
+    let (front, back) = text.split_at(text.len() - 20);
+    world.append(front);
+    world.settle(&mut collector, &mut notes);
+    assert_eq!(notes.ids(), BTreeSet::new());
+    world.append(back);
+    collector.step(world.now_ms);
+    world.tick(400);
+    collector.step(world.now_ms);
+    assert!(collector.pending().unsettled);
+    world.settle(&mut collector, &mut notes);
+    assert_eq!(notes.ids(), world.expected());
+}
+
+#[test]
+fn a_rotated_log_is_read_to_its_end_and_its_successor_from_the_start() {
+    let mut world = World::new();
+    let mut collector = world.open();
+    let mut notes = Notes::default();
+    world.append_records(10);
+    world.settle(&mut collector, &mut notes);
+    world.append_records(5);
+    world.rotate();
+    world.append_records(5);
+    world.rotate();
+    world.append_records(5);
+    world.settle(&mut collector, &mut notes);
+    assert_eq!(notes.ids(), world.expected());
+    assert_eq!(notes.events.len(), 25);
+}
+
+#[test]
+fn archives_that_appeared_while_down_are_read_from_where_reading_stopped() {
+    let mut world = World::new();
+    let mut notes = Notes::default();
+    let mut collector = world.open();
+    world.append_records(10);
+    world.settle(&mut collector, &mut notes);
+    collector.save();
+    drop(collector);
+    for _ in 0..3 {
+        world.append_records(4);
+        world.rotate();
+    }
+    world.append_records(2);
+    let mut collector = world.open();
+    world.settle(&mut collector, &mut notes);
+    assert_eq!(notes.ids(), world.expected());
+    let again = notes.events.len() - 24;
+    assert!(again <= STILL_OPEN, "{again} read twice");
+}
+
+#[test]
+fn a_truncated_log_is_read_from_its_new_start() {
+    let mut world = World::new();
+    let mut collector = world.open();
+    let mut notes = Notes::default();
+    world.append_records(10);
+    world.settle(&mut collector, &mut notes);
+    fs::write(world.path("CBS.log"), "").unwrap();
+    world.append_records(2);
+    world.settle(&mut collector, &mut notes);
+    assert_eq!(notes.ids(), world.expected());
+}
+
+#[test]
+fn a_replaced_log_is_told_from_one_that_grew() {
+    let mut world = World::new();
+    let mut collector = world.open();
+    let mut notes = Notes::default();
+    world.append_records(2);
+    world.settle(&mut collector, &mut notes);
+    fs::remove_file(world.path("CBS.log")).unwrap();
+    world.append_records(9);
+    world.settle(&mut collector, &mut notes);
+    assert_eq!(notes.ids(), world.expected());
+}
+
+#[test]
+fn without_a_receipt_the_checkpoint_does_not_move() {
+    let mut world = World::new();
+    world.append_records(20);
+    for outcome in [Outcome::Retry, Outcome::Unspecified] {
+        let mut collector = world.open();
+        let mut notes = Notes::default();
+        for _ in 0..5 {
+            collector.step(world.now_ms);
+            if let Some(batch) = collector.next_batch(world.now_ms) {
+                collector.on_receipt(&receipt(&batch, outcome));
+                notes.take(batch);
+            }
+            world.tick(1_000);
+        }
+        collector.save();
+    }
+    let mut collector = world.open();
+    let mut notes = Notes::default();
+    world.settle(&mut collector, &mut notes);
+    assert_eq!(notes.ids(), world.expected());
+}
+
+#[test]
+fn after_a_receipt_a_restart_sends_only_what_may_still_be_completed() {
+    let mut world = World::new();
+    world.append_records(200);
+    let mut collector = world.open();
+    let mut notes = Notes::default();
+    world.settle(&mut collector, &mut notes);
+    collector.save();
+    let revision = notes.facts[0].revision;
+    let mut collector = world.open();
+    let mut notes = Notes::default();
+    world.settle(&mut collector, &mut notes);
+    assert!(notes.events.len() <= STILL_OPEN, "{}", notes.events.len());
+    assert_eq!(notes.facts[0].revision, revision);
+}
+
+#[test]
+fn a_damaged_checkpoint_costs_a_second_reading_with_the_same_ids() {
+    let mut world = World::new();
+    world.append_records(20);
+    let mut collector = world.open();
+    let mut notes = Notes::default();
+    world.settle(&mut collector, &mut notes);
+    collector.save();
+    fs::write(world.path("state/checkpoint.json"), "{\"version\": 1").unwrap();
+    let mut collector = world.open();
+    world.settle(&mut collector, &mut notes);
+    assert_eq!(notes.events.len(), 40);
+    assert_eq!(notes.ids(), world.expected());
+}
+
+#[test]
+fn a_refused_batch_is_kept_aside_and_reading_goes_on() {
+    let mut world = World::new();
+    let mut collector = world.open();
+    let mut notes = Notes::default();
+    world.settle(&mut collector, &mut notes);
+    world.append_records(3);
+    for _ in 0..3 {
+        collector.step(world.now_ms);
+        notes.take_all(&mut collector, world.now_ms, Outcome::Refused);
+        world.tick(1_000);
+    }
+    world.append_records(2);
+    world.settle(&mut collector, &mut notes);
+    let counts = collector.counts();
+    assert_eq!(counts.refused_events, 3);
+    assert_eq!(counts.durable_events, 2);
+    assert_eq!(
+        fs::read_dir(world.path("state/refused")).unwrap().count(),
+        2
+    );
+}
+
+#[test]
+fn a_full_outbox_pauses_reading_and_the_log_keeps_the_rest() {
+    let mut world = World::new();
+    world.config.outbox_max_batches = 3;
+    world.config.batch_max_events = 10;
+    let mut collector = world.open();
+    world.append_records(5_000);
+    for _ in 0..50 {
+        let stepped = collector.step(world.now_ms);
+        world.tick(1_000);
+        assert!(!stepped.more || collector.pending().unreceipted_batches < 3);
+    }
+    let pending = collector.pending();
+    assert!(pending.lag_bytes > 0);
+    assert!(pending.unreceipted_batches < 200, "{pending:?}");
+    let mut notes = Notes::default();
+    world.settle(&mut collector, &mut notes);
+    assert_eq!(notes.ids(), world.expected());
+}
+
+#[test]
+fn a_heartbeat_comes_at_its_time_even_when_the_clock_was_set_back() {
+    let mut world = World::new();
+    let mut collector = world.open();
+    let mut notes = Notes::default();
+    world.settle(&mut collector, &mut notes);
+    world.tick(700_000);
+    world.settle(&mut collector, &mut notes);
+    assert_eq!(notes.health.len(), 2);
+    world.tick(-30 * 24 * 3_600_000);
+    world.settle(&mut collector, &mut notes);
+    assert_eq!(notes.health.len(), 3);
+}
+
+#[test]
+fn changed_facts_are_reported_at_once_as_a_later_revision() {
+    let mut world = World::new();
+    let mut collector = world.open();
+    let mut notes = Notes::default();
+    world.settle(&mut collector, &mut notes);
+    fs::write(world.path("facts.json"), r#"{"ubr": "3887"}"#).unwrap();
+    world.tick(1_000);
+    world.settle(&mut collector, &mut notes);
+    assert_eq!(notes.facts[1].facts["ubr"], "3887");
+    assert!(notes.facts[1].revision > notes.facts[0].revision);
+}
+
+#[test]
+fn records_older_than_the_history_are_skipped_and_counted() {
+    let mut world = World::new();
+    world.append_records(7);
+    world.tick(100 * 24 * 3_600_000);
+    let mut collector = world.open();
+    let mut notes = Notes::default();
+    world.settle(&mut collector, &mut notes);
+    assert_eq!(notes.events, []);
+    assert_eq!(collector.counts().skipped_events, 7);
+}
+
+#[test]
+fn an_archive_that_ended_before_the_history_is_not_opened() {
+    let mut world = World::new();
+    let text = world.record();
+    append_to(&world.path("CbsPersist_20190111090000.log"), &text);
+    let mut collector = world.open();
+    let mut notes = Notes::default();
+    world.settle(&mut collector, &mut notes);
+    assert_eq!(collector.counts().read_bytes, 0);
+    assert_eq!(collector.counts().skipped_files, 1);
+}
+
+#[test]
+fn a_record_that_was_cut_by_the_rotation_ends_where_the_archive_ends() {
+    let mut world = World::new();
+    let mut collector = world.open();
+    let mut notes = Notes::default();
+    let text = world.record();
+    let cut = text.trim_end().to_owned();
+    append_to(&world.path("CBS.log"), &cut);
+    world.settle(&mut collector, &mut notes);
+    assert_eq!(notes.events, []);
+    world.rotate();
+    world.settle(&mut collector, &mut notes);
+    assert_eq!(notes.ids(), ids(&parse(cut.as_bytes())));
+}
+
+#[test]
+fn a_folder_instead_of_a_log_is_survived() {
+    let mut world = World::new();
+    fs::create_dir(world.path("CBS.log")).unwrap();
+    let mut collector = world.open();
+    let mut notes = Notes::default();
+    for _ in 0..3 {
+        collector.step(world.now_ms);
+        world.tick(1_000);
+    }
+    fs::remove_dir(world.path("CBS.log")).unwrap();
+    world.append_records(1);
+    world.settle(&mut collector, &mut notes);
+    assert_eq!(notes.ids(), world.expected());
+}
