@@ -383,7 +383,11 @@ impl ClickHouseConfig {
 }
 
 impl KafkaConfig {
-    fn check(&self) -> Result<(), ConfigError> {
+    /// Names the first value that cannot work.
+    ///
+    /// # Errors
+    /// [`ConfigError::Impossible`].
+    pub fn check(&self) -> Result<(), ConfigError> {
         if self.topic.is_empty() {
             return Err(impossible("kafka.topic", &"\"\"", "a topic's name"));
         }

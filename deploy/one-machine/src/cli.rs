@@ -1,0 +1,152 @@
+//! The command line, with help texts that can be read as a manual.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// All stages of kbwatch in one process.
+///
+/// Collectors send what they read from Windows update logs; this process
+/// receives, stores and analyses it, and serves pages that say which KB fails,
+/// where and why.
+#[derive(Debug, Parser)]
+#[command(name = "kbwatch", version)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the river: receive, store, analyse, show.
+    Up(Up),
+    /// Say what update logs tell, in plain words, and hand them to a running river.
+    Drop(Drop),
+    /// Issue the certificate with which a device's collector connects.
+    Enroll(Enroll),
+}
+
+/// Run the river: receive, store, analyse, show.
+///
+/// Exit codes: 0 stopped cleanly, 1 a stage failed or did not drain in time,
+/// 2 something is missing, 64 impossible settings, 73 the data folder cannot
+/// be used.
+#[derive(Debug, Args)]
+pub struct Up {
+    /// Folder of everything that is kept: database, certificates, settings of
+    /// the database. Made if missing; used by one process at a time.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// Address for collectors (gRPC with client certificates).
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+    /// Address of pages, API and metrics.
+    #[arg(long, value_name = "ADDR")]
+    pub http: Option<SocketAddr>,
+    /// A ClickHouse server that exists, as `http://user:password@host:8123/database`;
+    /// without it a server of our own runs as a child process.
+    #[arg(long, value_name = "URL")]
+    pub clickhouse: Option<String>,
+    /// Kafka brokers, as `host:9092,host:9092`; without them batches go from
+    /// receive to store within the process.
+    #[arg(long, value_name = "BROKERS")]
+    pub kafka: Option<String>,
+    /// Settings; see deploy/config/kbwatch.toml for every key.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// Say what update logs tell, in plain words, and hand them to a running river.
+///
+/// CBS.log and its archives, dism.log, WindowsUpdate.log, .evtx files, event
+/// XML and lists of installed updates are recognised by their content. The
+/// files are read here; if a river runs on this machine it gets the events too.
+///
+/// Exit codes: 0 all files read, 2 a file unreadable or of unknown kind (the
+/// others are still told), 64 usage.
+#[derive(Debug, Args)]
+pub struct Drop {
+    /// The files.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Pages of the river that gets the events; must be on this machine.
+    #[arg(long, value_name = "URL")]
+    pub to: Option<String>,
+    /// Device whose logs these are.
+    #[arg(long, value_name = "ID", default_value = "dropped")]
+    pub device: String,
+    /// Language of the answer.
+    #[arg(long, value_enum, default_value_t = Lang::En)]
+    pub lang: Lang,
+}
+
+/// Issue the certificate with which a device's collector connects.
+///
+/// Writes ID.pem, ID.key and ca.pem for the collector's settings. The river
+/// may be running meanwhile.
+#[derive(Debug, Args)]
+pub struct Enroll {
+    /// Data folder of the river.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// Folder for the three files.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub out: PathBuf,
+    /// The device, as it will be called for life.
+    #[arg(value_name = "ID")]
+    pub device: String,
+}
+
+/// Language of what people read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Lang {
+    /// English.
+    En,
+    /// Simplified Chinese.
+    Zh,
+}
+
+/// Run the river over a simulated fleet of which the truth is known.
+///
+/// Without --once the page's address is printed and everything stays up until
+/// Ctrl-C. With it the river runs until it is settled, is checked against the
+/// simulator's truth, and is removed; the last line is `RESULT {json}`, also
+/// in target/demo/result.json.
+///
+/// Exit codes: 0 all checks hold, 1 a check failed, 2 something is missing.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Check once and leave nothing behind.
+    #[arg(long)]
+    pub once: bool,
+    /// Kafka brokers between receive and store.
+    #[arg(long, value_name = "BROKERS")]
+    pub kafka: Option<String>,
+    /// Virtual devices.
+    #[arg(long, value_name = "N", default_value_t = 2_000)]
+    pub devices: u32,
+    /// Seed of the fleet: the same seed, the same story.
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub seed: u64,
+    /// Address of the pages; without it 8080 or the next free port.
+    #[arg(long, value_name = "ADDR")]
+    pub http: Option<SocketAddr>,
+    /// Folder to keep without --once; a temporary one if not named.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,100 @@
+//! Certificates of one machine's river: made on the first start, kept in the
+//! data folder.
+//!
+//! A bank names its own authority in the settings; this one serves a first
+//! installation, where nobody has issued anything yet.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use kbwatch_ingest::config::TlsConfig;
+use kbwatch_ingest::pki::{Authority, PkiError};
+use kbwatch_ingest::receive::device_id_is_valid;
+
+use crate::cli::Enroll;
+use crate::stage::chain;
+
+/// Where the gateway's files are kept in a folder of certificates.
+pub(crate) fn gateway_files(folder: &Path) -> TlsConfig {
+    TlsConfig {
+        cert: folder.join("gateway.pem"),
+        key: folder.join("gateway.key"),
+        client_ca: folder.join("ca.pem"),
+    }
+}
+
+/// Folder of certificates within a data folder.
+pub fn folder(data: &Path) -> PathBuf {
+    data.join("certificates")
+}
+
+/// Takes up the authority of this folder, or makes one; the gateway's
+/// certificate is made anew, for its names may have changed.
+pub fn prepare(folder: &Path, hosts: &[String]) -> Result<Authority, PkiError> {
+    let authority = Authority::load_or_create(folder)?;
+    let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
+    authority.server(&hosts)?.write(folder, "gateway")?;
+    Ok(authority)
+}
+
+/// `kbwatch enroll`.
+pub fn run(args: &Enroll) -> ExitCode {
+    let device_id = args.device.to_lowercase();
+    let (told, code) = if device_id_is_valid(&device_id) {
+        match enroll(&args.data, &device_id, &args.out) {
+            Ok([cert, key, ca]) => {
+                let told = format!(
+                    "[tls]\nca = {:?}\ncert = {:?}\nkey = {:?}\n",
+                    ca.display(),
+                    cert.display(),
+                    key.display()
+                );
+                (std::io::stdout().write_all(told.as_bytes()), 0)
+            }
+            Err(error) => (writeln!(std::io::stderr(), "{}", chain(&error)), 2),
+        }
+    } else {
+        let refused = "a device id is letters, digits, dots, dashes and underscores";
+        (writeln!(std::io::stderr(), "{device_id:?}: {refused}"), 64)
+    };
+    // Nobody reads: the files are there all the same.
+    drop(told);
+    ExitCode::from(code)
+}
+
+/// Writes certificate, key and authority for a device's collector, and says
+/// where.
+pub fn enroll(data: &Path, device_id: &str, out: &Path) -> Result<[PathBuf; 3], PkiError> {
+    let authority = Authority::load_or_create(&folder(data))?;
+    let (cert, key) = authority.device(device_id)?.write(out, device_id)?;
+    let ca = out.join("ca.pem");
+    std::fs::write(&ca, authority.cert_pem()).map_err(|source| PkiError::Keep {
+        path: ca.clone(),
+        source,
+    })?;
+    Ok([cert, key, ca])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_restart_keeps_the_authority_that_devices_trust() {
+        let folder = tempfile::tempdir().unwrap();
+        let hosts = ["localhost".to_owned()];
+        let first = prepare(folder.path(), &hosts).unwrap();
+        let again = prepare(folder.path(), &hosts).unwrap();
+        assert_eq!(first.cert_pem(), again.cert_pem());
+    }
+
+    #[test]
+    fn an_enrolled_device_gets_three_files() {
+        let data = tempfile::tempdir().unwrap();
+        let out = tempfile::tempdir().unwrap();
+        let files = enroll(data.path(), "teller-7", out.path()).unwrap();
+        assert!(files.iter().all(|file| file.is_file()));
+        assert!(files[0].ends_with("teller-7.pem"));
+    }
+}
