@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use kbwatch_proto::event::UpdateEvent;
+use kbwatch_proto::words::SourceKind;
 
 use super::clock::OffsetClock;
 use super::event_log;
@@ -126,7 +127,9 @@ pub(crate) fn read_file(
     parser.finish(&mut events);
     let mut events = each_once(events);
     parser.resolve_times(&mut events);
-    events.sort_by_key(|event| event.position);
+    if kind.source_kind() != SourceKind::EventLog {
+        events.sort_by_key(|event| event.position);
+    }
     Ok(ParsedFile {
         kind,
         events,

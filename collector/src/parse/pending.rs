@@ -16,6 +16,8 @@ pub(crate) struct Pending {
     pub(crate) start: (u64, u64),
     /// Number of the record that opened it.
     pub(crate) born: u64,
+    /// Scan or operation that was under way when it opened.
+    pub(crate) scan: u64,
     /// Whether it says more than what was last told of it.
     untold: bool,
 }
@@ -27,8 +29,15 @@ impl Pending {
             event,
             start,
             born,
+            scan: 0,
             untold: true,
         }
+    }
+
+    /// Notes which scan or operation was under way.
+    pub(crate) fn within(mut self, scan: u64) -> Self {
+        self.scan = scan;
+        self
     }
 
     /// Adds what a later record says.

@@ -13,14 +13,15 @@ use super::memory::Memory;
 use super::{CbsGrammar, MAX_OPEN};
 
 /// Key under which a mismatch repeats.
-pub(super) fn key(memory: &Memory, event: &UpdateEvent) -> u64 {
-    memory.key(&[
+pub(super) fn key(scan: u64, event: &UpdateEvent) -> u64 {
+    let parts = [
         "hash",
         &event.component,
         &event.file,
         &event.hash_expected,
         &event.hash_actual,
-    ])
+    ];
+    Memory::key_in(scan, &parts)
 }
 
 impl CbsGrammar {
@@ -89,10 +90,9 @@ impl CbsGrammar {
         if let Some(at) = at {
             let mut damage = self.damages.remove(at);
             damage.enrich(|event| event.component = component);
-            let key = key(&self.memory, &damage.event);
-            if self.memory.tell_once(key) {
-                self.memory
-                    .tell_once(missing_key(&self.memory, &damage.event));
+            let scan = damage.scan;
+            if self.memory.tell_once(key(scan, &damage.event)) {
+                self.memory.tell_once(missing_key(scan, &damage.event));
                 damage.close(report);
             }
             return true;
@@ -104,7 +104,7 @@ impl CbsGrammar {
         );
         event.component = component;
         event.file = file;
-        if self.memory.tell_once(missing_key(&self.memory, &event)) {
+        if self.memory.tell_once(missing_key(self.memory.scan, &event)) {
             report.tell(event);
         }
         true
@@ -151,15 +151,14 @@ impl CbsGrammar {
 
     fn close_damage(&mut self, at: usize, report: &mut Report<'_>) {
         let damage = self.damages.remove(at);
-        let key = key(&self.memory, &damage.event);
-        if self.memory.tell_once(key) {
+        if self.memory.tell_once(key(damage.scan, &damage.event)) {
             damage.close(report);
         }
     }
 }
 
-fn missing_key(memory: &Memory, event: &UpdateEvent) -> u64 {
-    memory.key(&["payload", &event.component, &event.file])
+fn missing_key(scan: u64, event: &UpdateEvent) -> u64 {
+    Memory::key_in(scan, &["payload", &event.component, &event.file])
 }
 
 /// Component and inner path of a file in the store.

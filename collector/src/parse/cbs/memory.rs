@@ -1,8 +1,8 @@
 //! What a CBS grammar remembers beyond open records; survives a restart.
 //!
-//! Whatever changes the meaning of later lines (a new scan, the end of a boot)
-//! closes all open records first: a restart then never reads lines of before
-//! the change with the memory of after it.
+//! Findings repeat within a scan or an operation, and there they are one. What
+//! was told is kept by scan, and a restart goes on in the scan of the record
+//! that it reads first: then lines that are read twice meet the same memory.
 
 use std::collections::VecDeque;
 
@@ -16,7 +16,7 @@ const REPEAT_MINUTES: i64 = 6 * 60;
 const MAX_SESSIONS: usize = 32;
 
 /// Memory of one log.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Memory {
     /// Keys of findings that were told, and the minute in which, oldest first.
     told: VecDeque<(u64, i64)>,
@@ -24,12 +24,10 @@ pub(super) struct Memory {
     #[serde(skip)]
     minute: i64,
     sessions: VecDeque<Session>,
-    /// Names the current scan: findings repeat across scans, not within one.
+    /// Names the scan, operation or boot under way.
     pub(super) scan: u64,
     /// Failure that made a boot roll back.
     pub(super) original_failure: Option<u32>,
-    /// Whether the rollback of this boot was told.
-    pub(super) rollback_told: bool,
     /// Halves of the last session id.
     pub(super) last_session: (u32, u32),
 }
@@ -46,7 +44,12 @@ pub(super) struct Session {
 impl Memory {
     /// Key of a finding within the current scan.
     pub(super) fn key(&self, parts: &[&str]) -> u64 {
-        let mut hash = fnv(0xcbf2_9ce4_8422_2325, &self.scan.to_le_bytes());
+        Self::key_in(self.scan, parts)
+    }
+
+    /// Key of a finding within a scan.
+    pub(super) fn key_in(scan: u64, parts: &[&str]) -> u64 {
+        let mut hash = fnv(0xcbf2_9ce4_8422_2325, &scan.to_le_bytes());
         for part in parts {
             for byte in part.bytes() {
                 hash = fnv(hash, &[byte.to_ascii_lowercase()]);
@@ -54,6 +57,14 @@ impl Memory {
             hash = fnv(hash, &[0xff]);
         }
         hash
+    }
+
+    /// The memory with which lines of that scan are to be read.
+    pub(super) fn as_of(&self, scan: u64) -> Self {
+        Self {
+            scan,
+            ..self.clone()
+        }
     }
 
     /// Sets the clock to a record's wall clock.

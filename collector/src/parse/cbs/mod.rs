@@ -134,7 +134,7 @@ impl CbsGrammar {
             ..
         } = self;
         for damage in damages {
-            if !memory.was_told(hash::key(memory, &damage.event)) {
+            if !memory.was_told(hash::key(damage.scan, &damage.event)) {
                 damage.tell_so_far(report);
             }
         }
@@ -173,7 +173,9 @@ impl CbsGrammar {
     }
 
     pub(crate) fn memory(&self) -> serde_json::Value {
-        serde_json::to_value(&self.memory).unwrap_or_default()
+        let oldest = self.all_open().min_by_key(|pending| pending.start);
+        let scan = oldest.map_or(self.memory.scan, |pending| pending.scan);
+        serde_json::to_value(self.memory.as_of(scan)).unwrap_or_default()
     }
 
     pub(crate) fn recall(&mut self, memory: serde_json::Value) {
@@ -327,8 +329,14 @@ impl CbsGrammar {
         event
     }
 
+    /// A new scan, operation or boot begins with the current record: what is
+    /// found from now on was not told before.
+    fn begin_scan(&mut self) {
+        self.memory.begin_scan(&self.record.head);
+    }
+
     fn open(&self, event: UpdateEvent) -> Pending {
-        Pending::open(event, self.record.start, self.record.ordinal)
+        Pending::open(event, self.record.start, self.record.ordinal).within(self.memory.scan)
     }
 }
 

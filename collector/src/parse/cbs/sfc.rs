@@ -1,11 +1,13 @@
 //! Findings of the system file checker, `[SR] …`. Every mismatch is logged at
 //! least twice; it is one finding.
 
+use kbwatch_proto::event::UpdateEvent;
 use kbwatch_proto::words::{EventResult, Phase};
 
 use super::super::report::{Report, add_evidence, put, text};
 use super::super::scan;
 use super::hydration::read_identity;
+use super::memory::Memory;
 use super::{CbsGrammar, push_open};
 
 impl CbsGrammar {
@@ -109,20 +111,9 @@ impl CbsGrammar {
         true
     }
 
-    fn tell_finding(
-        &mut self,
-        event: kbwatch_proto::event::UpdateEvent,
-        report: &mut Report<'_>,
-    ) -> bool {
+    fn tell_finding(&mut self, event: UpdateEvent, report: &mut Report<'_>) -> bool {
         self.close_finding(report);
-        let key = self.memory.key(&[
-            "sfc",
-            &event.component,
-            &event.component_version,
-            &event.arch,
-            &event.file,
-        ]);
-        if !self.memory.was_told(key) {
+        if !self.memory.was_told(key(self.memory.scan, &event)) {
             self.finding = Some(self.open(event));
         }
         true
@@ -133,16 +124,9 @@ impl CbsGrammar {
             return;
         };
         let event = &finding.event;
-        let key = self.memory.key(&[
-            "sfc",
-            &event.component,
-            &event.component_version,
-            &event.arch,
-            &event.file,
-        ]);
+        self.memory.tell_once(key(finding.scan, event));
         let name = event.file.rsplit('\\').next().unwrap_or_default();
-        let name = self.memory.key(&["sfc_name", name]);
-        self.memory.tell_once(key);
+        let name = Memory::key_in(finding.scan, &["sfc_name", name]);
         self.memory.tell_once(name);
         finding.close(report);
     }
@@ -180,6 +164,18 @@ impl CbsGrammar {
         report.tell(event);
         true
     }
+}
+
+/// Key under which a finding repeats.
+fn key(scan: u64, event: &UpdateEvent) -> u64 {
+    let parts = [
+        "sfc",
+        &event.component,
+        &event.component_version,
+        &event.arch,
+        &event.file,
+    ];
+    Memory::key_in(scan, &parts)
 }
 
 /// Path that is printed in one counted string, or as folder and name.

@@ -38,8 +38,7 @@ impl CbsGrammar {
                 event.result = outcome::of_code(code);
             }
             report.tell(event);
-            self.close(report);
-            self.memory.rollback_told = false;
+            self.begin_scan();
             self.memory.original_failure = None;
             return true;
         }
@@ -68,7 +67,8 @@ impl CbsGrammar {
 
     /// One rollback a boot, however often the progress message repeats.
     fn rolled_back(&mut self, report: &mut Report<'_>) {
-        if std::mem::replace(&mut self.memory.rollback_told, true) {
+        let key = self.memory.key(&["rollback"]);
+        if !self.memory.tell_once(key) {
             return;
         }
         let mut event = self.begin(report, Phase::RebootCommit, EventResult::RolledBack);

@@ -23,10 +23,8 @@ impl CbsGrammar {
             return true;
         }
         if message.starts_with(b"Starting corruption detection") {
-            self.close(report);
-            let head = std::mem::take(&mut self.record.head);
-            self.memory.begin_scan(&head);
-            self.record.head = head;
+            self.close_damages(report);
+            self.begin_scan();
             let event = self.begin_csi(report, Phase::CorruptionDetect, EventResult::Start);
             report.tell(event);
             return true;
@@ -83,7 +81,9 @@ impl CbsGrammar {
             let mut event = self.begin(report, Phase::Install, EventResult::Fail);
             event.hresult = scan::hresult(message);
             package::of_update(&update).clone_into(&mut event.package);
-            event.kb = package::kb(&event.package, "");
+            // Not `kb`: it is not this update whose install failed.
+            let missing = package::kb(&event.package, "");
+            put(&mut event, "missing_kb", missing);
             put(&mut event, "update", update);
             report.tell(event);
         }

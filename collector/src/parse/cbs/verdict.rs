@@ -37,6 +37,7 @@ impl CbsGrammar {
 
     /// `Processing started.  Client: C, Session: ID, Package: P[, Identifier: K]`.
     fn package_started(&mut self, rest: &[u8], report: &mut Report<'_>) {
+        self.begin_scan();
         let mut event = self.begin(report, Phase::Install, EventResult::Start);
         self.read_operation(&mut event, rest, report);
         event.phase = package::phase(&event.package, &event.identifier, &event.client);
@@ -79,6 +80,7 @@ impl CbsGrammar {
 
     /// `Session processing started.  Client: C, Session(Store Corruption …): ID`.
     fn run_started(&mut self, rest: &[u8], report: &mut Report<'_>) {
+        self.begin_scan();
         let run = scan::after(rest, b"Session(").unwrap_or_default();
         let mut event = self.begin(report, run_phase(run), EventResult::Start);
         event.client = scan::listed(rest, b"Client: ")

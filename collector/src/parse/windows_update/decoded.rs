@@ -12,7 +12,7 @@ use super::super::pending::Pending;
 use super::super::report::{Anchor, Report, add_evidence, put, text};
 use super::super::split::Line;
 use super::super::{outcome, scan, time};
-use super::memory::{Memory, Update};
+use super::memory::{Memory, Thread, Update};
 use super::{call_result, phase_of_call};
 
 /// Records after which an open event no longer waits.
@@ -96,7 +96,9 @@ impl DecodedGrammar {
     pub(crate) fn settle(&mut self, report: &mut Report<'_>) {
         let titles = self.titles.iter_mut().map(|(_, open)| open);
         let calls = self.calls.iter_mut().map(|(_, open)| open);
-        for open in titles.chain(calls).chain(&mut self.call_error) {
+        // A call's error waits on: it is no event of its own once the call's
+        // counters come.
+        for open in titles.chain(calls) {
             open.tell_so_far(report);
         }
     }
@@ -174,6 +176,14 @@ impl DecodedGrammar {
             self.title(title, head, report);
         } else if let Some(id) = strip_any(body, &[b"UpdateId = ", b"updateId = "]) {
             self.update_id(id, head, report);
+        } else if let Some(id) = body.strip_prefix(b"Starting install of CBS update ") {
+            let guid = scan::guid(id).map(|(guid, _)| guid);
+            self.memory.thread(&head.thread).installs = guid.unwrap_or_default();
+        } else if let Some((part, rest)) = scan::guid(body)
+            && revision(rest).is_some()
+        {
+            let whole = self.memory.thread(&head.thread).titled.clone();
+            self.memory.remember_part(part, &whole);
         } else if let Some(id) = body.strip_prefix(b"CBS session identity: ") {
             self.session(id, head, report);
         } else if let Some(package) = body.strip_prefix(b"CBS package identity: ") {
@@ -246,6 +256,7 @@ impl DecodedGrammar {
             event.revision = revision(rest);
             add_evidence(event, head.text);
         });
+        self.memory.thread(&head.thread).titled.clone_from(&guid);
         self.memory.remember(Update {
             guid,
             kb: open.event.kb.clone(),
@@ -267,10 +278,11 @@ impl DecodedGrammar {
     fn package(&mut self, package: &[u8], head: &Head<'_>, report: &mut Report<'_>) {
         let mut event = self.begin(head, report, Phase::Install, EventResult::Info);
         event.package = text(package);
-        event.kb = scan::kb(package).unwrap_or_default();
         let thread = self.memory.thread(&head.thread);
         thread.package.clone_from(&event.package);
-        event.session_id.clone_from(&thread.session_id);
+        let thread = thread.clone();
+        event.kb = self.kb_of(&thread);
+        event.session_id = thread.session_id;
         report.tell(event);
     }
 
@@ -299,7 +311,7 @@ impl DecodedGrammar {
             event.nested_status = scan::code(error).filter(|error| *error != 0);
         }
         let thread = self.memory.thread(&head.thread).clone();
-        event.kb = scan::kb(thread.package.as_bytes()).unwrap_or_default();
+        event.kb = self.kb_of(&thread);
         event.package = thread.package;
         event.session_id = thread.session_id;
         report.tell(event);
@@ -325,6 +337,13 @@ impl DecodedGrammar {
         self.name_update(&mut event, scan::after(body, b"idUpdate="));
         report.tell(event);
         true
+    }
+
+    /// KB that a handler's thread installs: the package's, else the title's.
+    fn kb_of(&self, thread: &Thread) -> String {
+        scan::kb(thread.package.as_bytes())
+            .or_else(|| Some(self.memory.update(&thread.installs)?.kb.clone()))
+            .unwrap_or_default()
     }
 
     /// Fills in an update from its id.

@@ -20,6 +20,10 @@ pub(super) struct Update {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Thread {
     pub(super) id: String,
+    /// Update whose title block the thread prints.
+    pub(super) titled: String,
+    /// Update that the thread installs.
+    pub(super) installs: String,
     /// Word of the phase of the operation that it began.
     pub(super) phase: String,
     pub(super) session_id: String,
@@ -37,6 +41,16 @@ pub(super) struct Memory {
 impl Memory {
     pub(super) fn update(&self, guid: &str) -> Option<&Update> {
         self.updates.iter().find(|update| update.guid == guid)
+    }
+
+    /// Takes note that an update is part of another one.
+    pub(super) fn remember_part(&mut self, part: String, whole: &str) {
+        if let Some(update) = self.update(whole).cloned() {
+            self.remember(Update {
+                guid: part,
+                ..update
+            });
+        }
     }
 
     pub(super) fn remember(&mut self, update: Update) {
