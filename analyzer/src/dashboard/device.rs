@@ -78,8 +78,10 @@ fn head(device: &DeviceTimeline, view: &View, reader: &Reader) -> Markup {
             p.alarm { (text::DEVICE_CLONED.of(lang)) }
         }
         @if !its_clusters.is_empty() {
-            h2 { (text::DEVICE_CLUSTERS.of(lang)) }
-            (cluster::lines(&its_clusters, reader))
+            section {
+                h2 { (text::DEVICE_CLUSTERS.of(lang)) }
+                (cluster::lines(&its_clusters, reader))
+            }
         }
     }
 }
@@ -184,7 +186,7 @@ fn timeline(events: &[TimelineEvent], device_id: &str, reader: &Reader) -> Marku
 
 /// An event's time: in the reader's zone if it is known as UTC, else as the log
 /// printed it.
-fn event_clock(event: &TimelineEvent, reader: &Reader, format: &str) -> String {
+pub(super) fn event_clock(event: &TimelineEvent, reader: &Reader, format: &str) -> String {
     if event.utc {
         return clock(reader, event.at_ms, format);
     }

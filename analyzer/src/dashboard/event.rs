@@ -3,9 +3,8 @@
 use maud::{Markup, html};
 
 use super::codes;
-use super::device::evidence;
+use super::device::{event_clock, evidence};
 use super::layout::{absence, device_link, kb_link};
-use super::number::time_to_second;
 use super::reader::Reader;
 use super::text;
 use super::words::{FIELDS, PHASES, RESULTS, SOURCES, data, word};
@@ -40,7 +39,7 @@ fn fields(event: &TimelineEvent, reader: &Reader) -> Vec<(&'static str, Markup)>
     let stated = |text: &str| !text.is_empty();
     let meaning = codes::meaning(lang, &event.hresult).unwrap_or_default();
     let time = html! {
-        (time_to_second(reader, event.at_ms))
+        (event_clock(event, reader, "%Y-%m-%d %H:%M:%S"))
         @if !event.utc { " " span.muted { (text::AS_PRINTED.of(lang)) } }
     };
     let mut fields = vec![

@@ -1,5 +1,7 @@
 //! One KB: where the devices stand, by ring and class, how the failed ended.
 
+use std::collections::BTreeMap;
+
 use maud::{Markup, html};
 
 use super::chart::{RateScale, rate_bar, trend};
@@ -103,10 +105,7 @@ fn clusters(kb: &KbStatus, view: &View, reader: &Reader) -> Markup {
 
 fn slices(slices: &[Slice], kb: &KbStatus, by_class: bool, reader: &Reader) -> Markup {
     let lang = reader.lang;
-    let bounds = slices
-        .iter()
-        .map(|slice| slice.rate.high)
-        .chain([kb.usual_rate]);
+    let bounds = slices.iter().map(bound).chain([kb.usual_rate]);
     let scale = RateScale::over(bounds);
     html! {
         div.scroll {
@@ -124,6 +123,16 @@ fn slices(slices: &[Slice], kb: &KbStatus, by_class: bool, reader: &Reader) -> M
             }
         }
         p.legend { (text::RATE_LEGEND.of(lang).replace("{max}", &percent(scale.top))) }
+    }
+}
+
+/// How far a scale must reach for a slice. Few devices have an interval that
+/// says little and would press all others together: it may run out of sight.
+fn bound(slice: &Slice) -> f64 {
+    match slice.outcomes.tried {
+        0 => 0.0,
+        1..50 => slice.rate.value,
+        _ => slice.rate.high,
     }
 }
 
@@ -147,8 +156,12 @@ fn slice_row(
                 @else { (data(&slice.name)) }
             }
             td.num data-label=(text::FAILED_OF_TRIED.of(lang)) { (text::N_OF_M.fill(lang, &fillings)) }
-            td.num data-label=(text::FAILURE_RATE.of(lang)) { (percent(slice.rate.value)) }
-            td.wide data-label=(text::INTERVAL_95.of(lang)) { (rate_bar(lang, &slice.rate, Some(kb.usual_rate), scale)) }
+            td.num data-label=(text::FAILURE_RATE.of(lang)) {
+                @if slice.outcomes.tried > 0 { (percent(slice.rate.value)) } @else { "–" }
+            }
+            td.wide data-label=(text::INTERVAL_95.of(lang)) {
+                @if slice.outcomes.tried > 0 { (rate_bar(lang, &slice.rate, Some(kb.usual_rate), scale)) } @else { "–" }
+            }
             td.wide data-label=(text::OUTCOMES.of(lang)) { (standing::bar(&standing::of_outcomes(&slice.outcomes), lang, 14)) }
         }
     }
@@ -193,15 +206,16 @@ pub(super) fn unknown(name: &str, reader: &Reader) -> Markup {
     super::layout::absence(reader, &headline, &hint)
 }
 
-/// KBs of a release as links: `KB… on 17763`.
-pub(super) fn of_builds(
-    kbs: &std::collections::BTreeMap<String, String>,
-    reader: &Reader,
-) -> Markup {
+/// KBs of a release: `KB… on 17763`, as links where an attempt was seen.
+pub(super) fn of_builds(kbs: &BTreeMap<String, String>, view: &View, reader: &Reader) -> Markup {
+    let shown = |kb: &str| {
+        let tried = view.kbs.iter().any(|known| known.kb == kb);
+        if tried { kb_link(kb) } else { data(kb) }
+    };
     html! {
         @for (i, (build, kb)) in kbs.iter().enumerate() {
             @if i > 0 { ", " }
-            (text::ROLLOUT_KB_OF_BUILD.fill(reader.lang, &[("kb", kb_link(kb)), ("build", data(build))]))
+            (text::ROLLOUT_KB_OF_BUILD.fill(reader.lang, &[("kb", shown(kb)), ("build", data(build))]))
         }
     }
 }

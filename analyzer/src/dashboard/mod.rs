@@ -38,7 +38,7 @@ use axum::extract::{Path, Query, State};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{MethodRouter, get};
-use maud::{Markup, html};
+use maud::html;
 
 pub(crate) use answer::now_ms;
 pub use answer::{OffersDrop, answer};
@@ -176,8 +176,9 @@ async fn device_page(State(shared): Web, reader: Reader, Path(id): Path<String>)
     device_answer(&id, answer, &shared.view(), &reader)
 }
 
-/// The answer to the question for a device.
-fn device_answer(
+/// The page of a device, or why there is none. Apart from the question to the
+/// database, so that the page can be shown without one.
+pub fn device_answer(
     id: &str,
     answer: Result<Option<DeviceTimeline>, LoadError>,
     view: &View,
@@ -185,23 +186,14 @@ fn device_answer(
 ) -> Response {
     let page = Page::new(Section::Other, visible(id));
     match answer {
-        Ok(Some(device)) => {
+        Ok(Some(found_device)) => {
             let page = page.with_api(&format!("/api/v1/devices/{}", path_part(id)));
-            found(&page, &device_markup(&device, view, reader), view, reader)
+            let content = device::page(&found_device, view, reader);
+            found(&page, &content, view, reader)
         }
         Ok(None) => missing(&page, &device::unknown(id, reader), view, reader),
         Err(error) => unavailable(&page, &error, view, reader),
     }
-}
-
-/// What the page of a device shows, without the frame around it.
-pub fn device_markup(device: &DeviceTimeline, view: &View, reader: &Reader) -> Markup {
-    device::page(device, view, reader)
-}
-
-/// What the page of a record shows, without the frame around it.
-pub fn event_markup(event: &TimelineEvent, device_id: &str, reader: &Reader) -> Markup {
-    event::page(event, device_id, reader)
 }
 
 /// Whose record it is: the records of a device lie together.
@@ -217,24 +209,31 @@ async fn event_page(
     Path(event_id): Path<String>,
     Query(of): Query<OfDevice>,
 ) -> Response {
-    let view = shared.view();
-    let page = Page::new(Section::Other, visible(&event_id));
-    let ids = [event_id.clone()];
-    match shared.events(&of.device, &ids).await {
-        Ok(events) => match events.first() {
-            Some(event) => {
-                let api = format!(
-                    "/api/v1/events/{}?device={}",
-                    path_part(&event_id),
-                    path_part(&of.device)
-                );
-                let content = event_markup(event, &of.device, &reader);
-                found(&page.with_api(&api), &content, &view, &reader)
-            }
-            None => missing(&page, &event::unknown(&event_id, &reader), &view, &reader),
-        },
-        Err(error) => unavailable(&page, &error, &view, &reader),
-    }
+    let answer = shared
+        .events(&of.device, std::slice::from_ref(&event_id))
+        .await;
+    event_answer(&event_id, &of.device, answer, &shared.view(), &reader)
+}
+
+/// The page of a record, or why there is none; see [`device_answer`].
+pub fn event_answer(
+    event_id: &str,
+    device_id: &str,
+    answer: Result<Vec<TimelineEvent>, LoadError>,
+    view: &View,
+    reader: &Reader,
+) -> Response {
+    let page = Page::new(Section::Other, visible(event_id));
+    let events = match answer {
+        Ok(events) => events,
+        Err(error) => return unavailable(&page, &error, view, reader),
+    };
+    let Some(event) = events.first() else {
+        return missing(&page, &event::unknown(event_id, reader), view, reader);
+    };
+    let (id, device) = (path_part(event_id), path_part(device_id));
+    let page = page.with_api(&format!("/api/v1/events/{id}?device={device}"));
+    found(&page, &event::page(event, device_id, reader), view, reader)
 }
 
 async fn drop_page(State(shared): Web, reader: Reader) -> Response {

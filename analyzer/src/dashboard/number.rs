@@ -168,6 +168,17 @@ pub(super) fn span(lang: Lang, ms: i64) -> String {
     unit.of(lang).replace("{n}", &count(n.unsigned_abs()))
 }
 
+/// The length of a bucket: whole hours or days.
+pub(super) fn step_name(lang: Lang, step_ms: i64) -> String {
+    let hours = (step_ms / HOUR_MS).unsigned_abs();
+    let (n, unit) = if hours.is_multiple_of(24) {
+        (hours / 24, text::UNIT_DAYS)
+    } else {
+        (hours, text::UNIT_HOURS)
+    };
+    unit.of(lang).replace("{n}", &count(n))
+}
+
 /// Time and age together: `2026-01-12 09:14 (3 h ago)`.
 pub(super) fn time_and_age(reader: &Reader, at_ms: i64) -> Markup {
     html! { (time(reader, at_ms)) " " span.age { (ago(reader, at_ms)) } }

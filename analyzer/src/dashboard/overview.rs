@@ -114,8 +114,8 @@ fn tile(reader: &Reader, href: &str, n: u64, name: Phrase, hint: Phrase, of_thes
     html! {
         li {
             a href=(href) {
-                span.figure { (count(n)) }
                 span.what { (name.of(lang)) }
+                span.figure { (count(n)) }
                 span.hint { (hint.fill(lang, &fillings)) }
             }
         }
@@ -137,7 +137,7 @@ fn kb_table(view: &View, reader: &Reader) -> Markup {
                         th.wide scope="col" { (text::INTERVAL_95.of(lang)) }
                         th scope="col" { (text::USUAL.of(lang)) }
                         th.num scope="col" { (text::PENDING_REBOOT.of(lang)) }
-                        th scope="col" { (text::SINCE.of(lang)) }
+                        th scope="col" { (text::FIRST_TRIED.of(lang)) }
                         th.spark scope="col" { (text::TREND.of(lang)) }
                     }
                 }
@@ -170,9 +170,9 @@ fn kb_row(kb: &KbStatus, scale: RateScale, until_ms: i64, reader: &Reader) -> Ma
             td.wide data-label=(text::INTERVAL_95.of(lang)) {
                 (rate_bar(lang, &kb.rate, Some(kb.usual_rate), scale))
             }
-            td data-label=(text::USUAL.of(lang)) { (out_of(lang, kb.usual_rate)) }
+            td.still data-label=(text::USUAL.of(lang)) { (out_of(lang, kb.usual_rate)) }
             td.num data-label=(text::PENDING_REBOOT.of(lang)) { (count(outcomes.pending)) }
-            td data-label=(text::SINCE.of(lang)) { (time_and_age(reader, kb.first_attempt_at_ms)) }
+            td data-label=(text::FIRST_TRIED.of(lang)) { (time_and_age(reader, kb.first_attempt_at_ms)) }
             td.spark data-label=(text::TREND.of(lang)) { (spark(reader, &kb.series, until_ms)) }
         }
     }

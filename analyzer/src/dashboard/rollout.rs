@@ -25,7 +25,7 @@ pub(super) fn list(view: &View, reader: &Reader) -> Markup {
         @for rollout in &view.rollouts {
             article.card {
                 h3 { a href={ "/rollouts/" (path_part(&rollout.name)) } { (headline(rollout, reader)) } }
-                p { (release(rollout, reader)) }
+                p { (release(rollout, view, reader)) }
                 (standing::bar(&standing::of_rollout(&rollout.rows), lang, 22))
             }
         }
@@ -41,10 +41,10 @@ fn headline(rollout: &RolloutStatus, reader: &Reader) -> Markup {
     text::ROLLOUT_HEAD.fill(reader.lang, &fillings)
 }
 
-fn release(rollout: &RolloutStatus, reader: &Reader) -> Markup {
+fn release(rollout: &RolloutStatus, view: &View, reader: &Reader) -> Markup {
     html! {
         (text::ROLLOUT_RELEASE.fill(reader.lang, &[("release", data(&rollout.release))]))
-        " " (of_builds(&rollout.kbs, reader))
+        " " (of_builds(&rollout.kbs, view, reader))
     }
 }
 
@@ -53,7 +53,7 @@ pub(super) fn page(rollout: &RolloutStatus, view: &View, reader: &Reader) -> Mar
     let lang = reader.lang;
     html! {
         h1 { (headline(rollout, reader)) }
-        p.lead { (release(rollout, reader)) }
+        p.lead { (release(rollout, view, reader)) }
         section {
             (section_head(lang, text::ROLLOUT_ROWS, Some(text::ROLLOUT_ROWS_HINT)))
             (standing::table(&standing::of_rollout(&rollout.rows), 0, reader))

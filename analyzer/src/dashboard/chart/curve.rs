@@ -81,7 +81,7 @@ impl Plot {
         let top_value = round_top(last.1.max(self.limit.unwrap_or(0)));
         let bottom = TOP + HEIGHT;
         html! {
-            svg.chart role="img" width="100%" height=(bottom + 22) aria-label=(self.caption) {
+            div.plot { svg.chart role="img" width="100%" height=(bottom + 22) aria-label=(self.caption) {
                 text.caption x="0" y="14" { (self.caption) }
                 (height_lines(top_value, TOP, HEIGHT))
                 svg x="0" y=(TOP) width="100%" height=(HEIGHT) viewBox="0 0 1000 100" preserveAspectRatio="none" {
@@ -94,12 +94,12 @@ impl Plot {
                 }
                 @if let Some((at_ms, word)) = self.mark.filter(|(at_ms, _)| *at_ms >= axis.from_ms) {
                     @let share = axis.share(at_ms);
-                    line.mark x1=(at(share)) x2=(at(share)) y1=(TOP - 8) y2=(bottom) {}
-                    text class={ "mark " (side(share)) } x=(at(share)) y=(TOP - 10) { (word.of(reader.lang)) }
+                    line.mark x1=(at(share)) x2=(at(share)) y1=(TOP) y2=(bottom) {}
+                    text class={ "mark " (side(share)) } x=(at(share)) dx=(if share > 0.8 { -5 } else { 5 }) y=(TOP + 12) { (word.of(reader.lang)) }
                 }
                 (axis.labels(reader, bottom))
                 (hints(reader, axis, steps, bottom))
-            }
+            } }
         }
     }
 }

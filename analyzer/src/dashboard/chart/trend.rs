@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::super::number::{clock, count, span};
+use super::super::number::{clock, count, step_name};
 use super::super::reader::Reader;
 use super::super::text;
 use super::axis::{Buckets, TimeAxis, height_lines, height_of, round_top};
@@ -24,7 +24,7 @@ pub(in crate::dashboard) fn trend(reader: &Reader, points: &[Point], until_ms: i
         return html! { p.empty { (text::TREND_EMPTY.of(reader.lang)) } };
     };
     let lang = reader.lang;
-    let step = span(lang, buckets.step_ms);
+    let step = step_name(lang, buckets.step_ms);
     let failed_caption = text::TREND_FAILED.of(lang).replace("{span}", &step);
     let tried_caption = text::TREND_TRIED.of(lang).replace("{span}", &step);
     let axis = TimeAxis {
@@ -34,14 +34,14 @@ pub(in crate::dashboard) fn trend(reader: &Reader, points: &[Point], until_ms: i
     let tried_top = CAPTION + FAILED_HEIGHT + CAPTION + 8;
     let bottom = tried_top + TRIED_HEIGHT;
     html! {
-        svg.chart role="img" width="100%" height=(bottom + 22) aria-label=(failed_caption) {
+        div.plot { svg.chart role="img" width="100%" height=(bottom + 22) aria-label=(failed_caption) {
             text.caption x="0" y="14" { (failed_caption) }
             (panel(&buckets, CAPTION, FAILED_HEIGHT, "failed", |p| p.failed))
             text.caption x="0" y=(tried_top - 8) { (tried_caption) }
             (panel(&buckets, tried_top, TRIED_HEIGHT, "tried", |p| p.tried))
             (axis.labels(reader, bottom))
             (hints(reader, &buckets, bottom))
-        }
+        } }
     }
 }
 

@@ -61,7 +61,7 @@ pub(super) fn table(cluster: &Cluster, reader: &Reader) -> Markup {
                     }
                 }
                 div.scroll {
-                    table.cards {
+                    table.cards.damage {
                         thead {
                             tr {
                                 th scope="col" { (text::FILE.of(lang)) }

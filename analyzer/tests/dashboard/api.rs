@@ -1,0 +1,73 @@
+//! The JSON face: every address, every refusal.
+
+use serde_json::Value;
+
+use crate::sample_view::{self, CLUSTER, KB};
+use crate::server::{Answer, Server, now_ms};
+
+fn json(answer: &Answer) -> Value {
+    assert_eq!(answer.header("content-type"), "application/json");
+    assert_eq!(answer.header("x-content-type-options"), "nosniff");
+    serde_json::from_str(&answer.body).unwrap()
+}
+
+#[test]
+fn every_address_answers_with_its_part_of_the_picture() {
+    let server = Server::of(sample_view::rich(now_ms()));
+    let get = |path: &str| json(&server.get(&format!("/api/v1/{path}"), &[]));
+    let overview = get("overview");
+    assert_eq!(overview["open_clusters"], serde_json::json!([CLUSTER]));
+    assert_eq!(overview["kbs"][0]["outcomes"]["failed"], 61);
+    assert!(overview["data_age_s"].as_i64().unwrap() >= 4);
+    assert_eq!(get("kbs")[0]["kb"], KB);
+    assert_eq!(get("kbs/kb5022286")["build"], "17763.3887");
+    let clusters = get("clusters");
+    assert_eq!(clusters[0]["life"], "growing");
+    assert_eq!(clusters[0]["devices"], Value::Null);
+    let cluster = get(&format!("clusters/{CLUSTER}"));
+    assert_eq!(cluster["devices"].as_array().unwrap().len(), 47);
+    assert_eq!(cluster["causes"][0]["facts"]["image"], "img-teller-2022b");
+    assert_eq!(get("rollouts")[0]["targets"], 2000);
+    assert_eq!(
+        get("rollouts/2023-01%20production")["rows"]["compliant"],
+        1240
+    );
+    assert_eq!(get("silent").as_array().unwrap().len(), 13);
+    assert_eq!(get("new-codes")[0]["devices"], 47);
+}
+
+#[test]
+fn what_is_not_there_is_refused_with_a_hint() {
+    let server = Server::without_database(sample_view::rich(now_ms()));
+    let cases = [
+        ("", 404),
+        ("/nonsense/x", 404),
+        ("/kbs/KB1", 404),
+        ("/clusters/x", 404),
+        ("/clusters/x/devices.csv", 404),
+        ("/rollouts/x", 404),
+        ("/events/00", 400),
+        ("/events/00?device=a", 503),
+        ("/devices/a", 503),
+    ];
+    for (path, status) in cases {
+        let answer = server.get(&format!("/api/v1{path}"), &[]);
+        assert_eq!(answer.status, status, "{path}");
+        let body = json(&answer);
+        let sound = |key: &str| body[key].as_str().is_some_and(|text| !text.is_empty());
+        assert!(sound("error") && sound("hint"), "{path}: {body}");
+    }
+}
+
+#[test]
+fn devices_of_a_cluster_come_as_a_file_without_formulas() {
+    let mut view = sample_view::rich(now_ms());
+    view.clusters[0].devices[0].device_id = "=HYPERLINK(\"http://x\")".to_owned();
+    let server = Server::of(view);
+    let answer = server.get(&format!("/api/v1/clusters/{CLUSTER}/devices.csv"), &[]);
+    assert_eq!(answer.header("content-type"), "text/csv; charset=utf-8");
+    let file = "attachment; filename=\"KB5022286-0x800f0985-devices.csv\"";
+    assert_eq!(answer.header("content-disposition"), file);
+    assert_eq!(answer.body.lines().count(), 48);
+    assert!(answer.body.contains("\"'=HYPERLINK(\"\"http://x\"\")\""));
+}

@@ -1,0 +1,350 @@
+//! What stands on the pages, in which language, and that hostile text stays
+//! text.
+
+use std::collections::BTreeSet;
+
+use crate::html;
+use crate::sample_view::{self, CLUSTER, DEVICE, KB};
+use crate::server::{Server, now_ms};
+
+/// Every kind of page of the rich sample.
+pub(crate) fn paths() -> Vec<(&'static str, String)> {
+    vec![
+        ("overview", "/".to_owned()),
+        ("kb", format!("/kbs/{KB}")),
+        ("clusters", "/clusters".to_owned()),
+        ("cluster", format!("/clusters/{CLUSTER}")),
+        ("rollouts", "/rollouts".to_owned()),
+        ("rollout", "/rollouts/2023-01%20production".to_owned()),
+        ("silent", "/silent".to_owned()),
+        ("device", format!("/devices/{DEVICE}")),
+        ("event", format!("/events/{:032x}?device={DEVICE}", 3)),
+        ("drop", "/drop".to_owned()),
+        ("unknown-device", "/devices/nobody".to_owned()),
+        ("nowhere", "/nowhere".to_owned()),
+    ]
+}
+
+fn in_lang(path: &str, lang: &str) -> String {
+    let joint = if path.contains('?') { '&' } else { '?' };
+    format!("{path}{joint}lang={lang}")
+}
+
+/// Names that stand the same in both languages.
+const NAMES: [&str; 30] = [
+    "kbwatch",
+    "KB",
+    "CSV",
+    "JSON",
+    "DISM",
+    "CBS",
+    "WSUS",
+    "GB",
+    "HTTP",
+    "PC",
+    "log",
+    "dism",
+    "evtx",
+    "CbsPersist",
+    "WindowsUpdate",
+    "ConfigMgr",
+    "CheckSUR",
+    "WUSA",
+    "SetupDiag",
+    "Windows",
+    "SSU",
+    "NET",
+    "api",
+    "v",
+    "x",
+    "CLI",
+    "ID",
+    "MB",
+    "UTC",
+    "ATM",
+];
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_ascii_alphabetic())
+        .filter(|word| !word.is_empty())
+}
+
+fn is_han(c: char) -> bool {
+    ('\u{3000}'..='\u{9fff}').contains(&c) || ('\u{ff00}'..='\u{ffef}').contains(&c)
+}
+
+#[test]
+fn no_page_has_a_word_of_the_other_language() {
+    let views = [
+        sample_view::rich,
+        sample_view::quiet,
+        sample_view::no_attempt,
+        |_| kbwatch_analyzer::view::View::default(),
+    ];
+    for view in views {
+        let server = Server::of(view(now_ms()));
+        for (name, path) in paths() {
+            let chinese = server.get(&in_lang(&path, "zh"), &[]).body;
+            for text in html::translated_texts(&chinese) {
+                let strange: Vec<&str> =
+                    words(&text).filter(|word| !NAMES.contains(word)).collect();
+                assert!(
+                    strange.is_empty(),
+                    "{name} in Chinese: {strange:?} in {text:?}"
+                );
+            }
+            let english = server.get(&in_lang(&path, "en"), &[]).body;
+            for text in html::translated_texts(&english) {
+                assert!(!text.chars().any(is_han), "{name} in English: {text:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_newcomer_can_read_the_whole_story_from_the_first_page() {
+    let server = Server::of(sample_view::rich(now_ms()));
+    let english = html::text(&server.get("/?lang=en", &[]).body);
+    for fact in [
+        "KB5022286 is failing now",
+        "KB5022286 fails on 47 of 1,312 devices",
+        "Usual for this code: 2 of 1,000. Failing since ",
+        "A file in the component store is damaged or altered",
+        "localspl.dll",
+        "on 46 of 47 devices",
+        "image img-teller-2022b",
+        "46 of 51 devices with it fail; without it 1 of 1,261.",
+        "Dism /Online /Cleanup-Image /RestoreHealth /Source:",
+        "13 silent devices",
+    ] {
+        assert!(english.contains(fact), "{fact:?} is not in {english}");
+    }
+    let chinese = html::text(&server.get("/?lang=zh", &[]).body);
+    for fact in [
+        "KB5022286 在 1,312 台设备中的 47 台上失败",
+        "每 1,000 台约 2 台",
+        "系统镜像",
+    ] {
+        assert!(chinese.contains(fact), "{fact:?} is not in {chinese}");
+    }
+}
+
+#[test]
+fn the_cluster_page_names_cause_cleared_suspect_and_source() {
+    let server = Server::of(sample_view::rich(now_ms()));
+    let text = html::text(
+        &server
+            .get(&format!("/clusters/{CLUSTER}?lang=en"), &[])
+            .body,
+    );
+    for fact in [
+        "1,137 times as often (95%: 160 to 8,076)",
+        "Cannot be told apart from storage driver iaStorAC 17.9.1",
+        "security software AcmeGuard and security software version 12.1",
+        "3.4 times as often at first sight; 1.0 times once compared within the same ring and image.",
+        "297 devices have it and did not fail",
+        "approved depot",
+        "≈ 10⁻⁴¹",
+    ] {
+        assert!(text.contains(fact), "{fact:?} is not in {text}");
+    }
+}
+
+#[test]
+fn the_rows_of_a_rollout_add_up_on_the_page() {
+    let server = Server::of(sample_view::rich(now_ms()));
+    let text = html::text(
+        &server
+            .get("/rollouts/2023-01%20production?lang=en", &[])
+            .body,
+    );
+    assert!(text.contains("1,240 of 2,000 devices are done"), "{text}");
+    assert!(text.contains("Total2,000100%"), "{text}");
+}
+
+#[test]
+fn hostile_text_stays_text_on_every_page() {
+    let server = Server::of(sample_view::hostile(now_ms()));
+    let mut seen = String::new();
+    for (name, path) in paths().into_iter().take(7) {
+        let page = server.get(&path, &[]);
+        assert!([200, 404].contains(&page.status), "{name}");
+        assert_eq!(html::elements(&page.body, "script"), 1, "{name}");
+        assert_eq!(html::elements(&page.body, "img"), 0, "{name}");
+        assert!(
+            html::attribute(&page.body, "bdi", "onmouseover").is_empty(),
+            "{name}"
+        );
+        for hidden in ['\u{202e}', '\u{2066}', '\u{200b}'] {
+            assert!(!page.body.contains(hidden), "{name} has {hidden:?}");
+        }
+        // Crossed or open elements make this panic.
+        html::translated_texts(&page.body);
+        seen.push_str(&page.body);
+    }
+    assert!(seen.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
+    assert!(seen.contains("‹202E›gnp.exe"));
+    let asked = server.get("/devices/%3Cscript%3Ealert(1)%3C%2Fscript%3E", &[]);
+    assert_eq!(
+        (asked.status, html::elements(&asked.body, "script")),
+        (404, 1)
+    );
+}
+
+#[test]
+fn every_page_forbids_foreign_content_and_being_framed() {
+    let server = Server::of(sample_view::rich(now_ms()));
+    let mut paths: Vec<String> = paths().into_iter().map(|(_, path)| path).collect();
+    let page = server.get("/", &[]).body;
+    paths.extend(html::attribute(&page, "link", "href"));
+    paths.extend(html::attribute(&page, "script", "src"));
+    // The sample's own routes stand outside the layer that is looked at here.
+    let of_sample = |path: &String| path.starts_with("/devices") || path.starts_with("/events");
+    for path in paths.iter().filter(|path| !of_sample(path)) {
+        let answer = server.get(path, &[]);
+        let policy = answer.header("content-security-policy");
+        assert!(policy.starts_with("default-src 'none'"), "{path}: {policy}");
+        assert!(
+            policy.contains("frame-ancestors 'none'"),
+            "{path}: {policy}"
+        );
+        assert!(!policy.contains("unsafe"), "{path}: {policy}");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
+        assert!(
+            !answer.body.contains(" style=\""),
+            "{path} has an inline style"
+        );
+    }
+}
+
+#[test]
+fn the_language_is_the_browsers_until_the_reader_switches() {
+    let server = Server::of(sample_view::rich(now_ms()));
+    let browser = ("accept-language", "zh-CN,zh;q=0.9");
+    let page = server.get("/", &[browser]);
+    assert!(page.body.contains("<html lang=\"zh-CN\">"));
+    assert_eq!(page.header("set-cookie"), "");
+    let switched = server.get("/?lang=en", &[browser]);
+    assert!(switched.body.contains("<html lang=\"en\">"));
+    let cookie = switched.header("set-cookie").to_owned();
+    assert!(cookie.starts_with("kbwatch_lang=en;"), "{cookie}");
+    let next = server.get("/silent", &[browser, ("cookie", "kbwatch_lang=en")]);
+    assert!(next.body.contains("<html lang=\"en\">"));
+}
+
+#[test]
+fn times_are_printed_in_the_zone_that_the_browser_told() {
+    let server = Server::of(sample_view::rich(now_ms()));
+    let page = server
+        .get("/?lang=en", &[("cookie", "kbwatch_zone=Asia/Shanghai")])
+        .body;
+    let text = html::text(&page);
+    assert!(text.contains("+08:00"), "{text}");
+    assert!(text.contains("times in Asia/Shanghai"), "{text}");
+}
+
+#[test]
+fn every_link_inside_leads_somewhere() {
+    let server = Server::of(sample_view::rich(now_ms()));
+    let mut known: BTreeSet<String> = BTreeSet::new();
+    let mut to_visit = vec!["/".to_owned()];
+    while let Some(path) = to_visit.pop() {
+        let answer = server.get(&path, &[]);
+        // Devices and records that the sample does not hold are asked of the
+        // database, which is not there.
+        let of_database = path.starts_with("/devices/")
+            || path.starts_with("/events/")
+            || path.starts_with("/api/v1/devices/")
+            || path.starts_with("/api/v1/events/");
+        assert!(
+            answer.status == 200 || of_database,
+            "{path}: {}",
+            answer.status
+        );
+        let hrefs = html_of(&answer.body).map(|page| html::attribute(page, "a", "href"));
+        for href in hrefs
+            .into_iter()
+            .flatten()
+            .filter(|href| href.starts_with('/'))
+        {
+            let href = href.replace("?lang=zh", "?lang=en");
+            if known.insert(href.clone()) {
+                to_visit.push(href);
+            }
+        }
+    }
+    assert!(known.len() > 60, "{known:?}");
+}
+
+fn html_of(body: &str) -> Option<&str> {
+    body.starts_with("<!DOCTYPE html>").then_some(body)
+}
+
+#[test]
+fn every_page_has_one_main_heading_and_names_its_columns() {
+    let server = Server::of(sample_view::rich(now_ms()));
+    for (name, path) in paths() {
+        let page = server.get(&path, &[]).body;
+        assert_eq!(html::elements(&page, "h1"), 1, "{name}");
+        let heads = html::elements(&page, "th");
+        assert_eq!(html::attribute(&page, "th", "scope").len(), heads, "{name}");
+    }
+}
+
+#[test]
+fn where_there_is_nothing_to_show_the_page_says_what_goes_on() {
+    let none = Server::of(kbwatch_analyzer::view::View::default());
+    let text = html::text(&none.get("/?lang=en", &[]).body);
+    assert!(text.contains("No device has reported yet"), "{text}");
+    assert!(text.contains("No data yet"), "{text}");
+    let idle = Server::of(sample_view::no_attempt(now_ms()));
+    let text = html::text(&idle.get("/?lang=en", &[]).body);
+    assert!(
+        text.contains("No attempt seen yet; 2,000 devices connected"),
+        "{text}"
+    );
+    let quiet = Server::of(sample_view::quiet(now_ms()));
+    let text = html::text(&quiet.get("/?lang=en", &[]).body);
+    assert!(text.contains("No KB fails beyond its usual rate"), "{text}");
+    assert!(text.contains("No cluster is open."), "{text}");
+    let text = html::text(&quiet.get("/rollouts?lang=en", &[]).body);
+    assert!(text.contains("No rollout is declared."), "{text}");
+}
+
+#[test]
+fn a_database_that_is_away_is_named_and_the_other_pages_go_on() {
+    let server = Server::without_database(sample_view::rich(now_ms()));
+    let device = server.get("/devices/some-device?lang=en", &[]);
+    assert_eq!(device.status, 503);
+    assert!(html::text(&device.body).contains("The database did not answer"));
+    assert_eq!(server.get("/", &[]).status, 200);
+    // Without the one-machine binary nothing reads single logs.
+    assert_eq!(server.get("/drop", &[]).status, 404);
+    assert!(!server.get("/?lang=en", &[]).body.contains("href=\"/drop\""));
+}
+
+#[test]
+fn old_data_raises_an_alarm_on_every_page() {
+    let mut view = sample_view::rich(now_ms());
+    view.data_at_ms -= 20 * sample_view::MINUTE;
+    let server = Server::of(view);
+    for path in ["/", "/silent", "/clusters"] {
+        let text = html::text(&server.get(&in_lang(path, "en"), &[]).body);
+        assert!(
+            text.contains("The newest data is 20 min old"),
+            "{path}: {text}"
+        );
+    }
+}
+
+#[test]
+fn the_search_for_a_device_leads_to_its_page() {
+    let server = Server::of(sample_view::rich(now_ms()));
+    let found = server.get("/devices?id=%20TLR-0417-03", &[]);
+    assert_eq!(
+        (found.status, found.header("location")),
+        (303, "/devices/tlr-0417-03")
+    );
+    let hostile = server.get("/devices?id=%2F%2Fevil.example%2F", &[]);
+    assert_eq!(hostile.header("location"), "/devices/%2F%2Fevil.example%2F");
+}
