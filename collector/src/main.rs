@@ -1,6 +1,7 @@
 //! `kbwatch-collector`: reads Windows update logs and reports them.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -11,6 +12,9 @@ use tracing_subscriber::EnvFilter;
 
 /// Exit status of a wrong command line or configuration.
 const EXIT_USAGE: u8 = 64;
+
+/// Exit status when another collector uses the same state folder.
+const EXIT_IN_USE: u8 = 73;
 
 /// Reads Windows update logs where they are and reports what they say.
 ///
@@ -31,7 +35,8 @@ enum Command {
     /// (default: info), to standard error.
     ///
     /// Exit: 0 stopped with everything sent receipted, 1 something was left
-    /// (it goes again at the next start), 64 wrong usage or configuration.
+    /// (it goes again at the next start), 64 wrong usage or configuration, 73
+    /// the state folder is not writable or another collector uses it.
     Run(RunArgs),
     /// Print the update events that log files hold.
     Parse(ParseArgs),
@@ -90,6 +95,15 @@ fn start(args: &RunArgs) -> ExitCode {
             return ExitCode::from(EXIT_USAGE);
         }
     };
+    // Held until the process ends.
+    let _lock = match lock_state(&config.state_dir) {
+        Ok(lock) => lock,
+        Err(error) => {
+            let path = config.state_dir.display();
+            tracing::error!(%path, %error, "state folder cannot be used: stop the other collector, or name a writable one as state_dir");
+            return ExitCode::from(EXIT_IN_USE);
+        }
+    };
     // One thread is plenty: the work is bounded per step.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -113,6 +127,14 @@ fn start(args: &RunArgs) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Two collectors on one checkpoint would overwrite each other's.
+fn lock_state(folder: &Path) -> std::io::Result<File> {
+    std::fs::create_dir_all(folder)?;
+    let lock = File::create(folder.join("lock"))?;
+    lock.try_lock()?;
+    Ok(lock)
 }
 
 async fn work(config: CollectorConfig, once: bool) -> Result<RunSummary, RunError> {

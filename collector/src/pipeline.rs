@@ -12,7 +12,6 @@ use std::sync::Arc;
 
 use kbwatch_proto::batch::{self, Contents};
 use kbwatch_proto::event::{FactsSnapshot, Health};
-use kbwatch_proto::telemetry::{Batch, Outcome, Receipt};
 
 use crate::config::{CollectorConfig, ConfigError, SourcesConfig};
 use crate::identity::{self, IdentityError};
@@ -20,10 +19,12 @@ use crate::outbox::Outbox;
 use crate::pack::Packer;
 use crate::parse::FileKind;
 use crate::refused::RefusedFolder;
-use crate::remember::{Memory, Notebook};
+use crate::remember::Notebook;
 use crate::standing::{Counts, Pending, Stepped};
 use crate::watch::facts::FactsSource;
 use crate::watch::source::{Moment, Source, SourcePlan};
+
+mod answers;
 
 const DAY_MS: i64 = 24 * 3_600_000;
 
@@ -276,121 +277,10 @@ impl Collector {
         }
     }
 
-    /// The next batch to send, stamped with `now_ms`; `None` while there is
-    /// none or enough are under way. It stays in the outbox until its receipt.
-    pub fn next_batch(&mut self, now_ms: i64) -> Option<Batch> {
-        self.outbox.next(now_ms)
-    }
-
-    /// Whether [`Collector::next_batch`] has one.
-    pub fn has_next_batch(&self) -> bool {
-        self.outbox.has_unsent()
-    }
-
-    /// Batches that were taken and have no receipt.
-    pub fn batches_under_way(&self) -> usize {
-        self.outbox.under_way()
-    }
-
-    /// The connection is gone: everything without a receipt will be offered
-    /// again, byte for byte.
-    pub fn on_disconnect(&mut self) {
-        self.outbox.rewind();
-    }
-
-    /// Acts on the gateway's answer. When to send again after RETRY is for the
-    /// caller to decide.
-    pub fn on_receipt(&mut self, receipt: &Receipt) {
-        if receipt.epoch != self.packer.epoch() {
-            tracing::debug!(receipt.batch_seq, "receipt for another process passed over");
-            return;
-        }
-        match receipt.outcome() {
-            Outcome::Durable => {
-                if let Some(batch) = self.outbox.remove(receipt.batch_seq) {
-                    self.counts.durable_batches += 1;
-                    self.counts.durable_events += u64::from(batch.event_count);
-                }
-            }
-            Outcome::Refused => {
-                if let Some(batch) = self.outbox.remove(receipt.batch_seq) {
-                    self.keep_refused(&batch, &receipt.reason);
-                }
-            }
-            Outcome::Retry | Outcome::Unspecified => {
-                self.counts.retries += 1;
-                self.outbox.send_again(receipt.batch_seq);
-            }
-        }
-        self.advance_memory();
-    }
-
-    fn keep_refused(&mut self, batch: &Batch, reason: &str) {
-        self.counts.refused_batches += 1;
-        self.counts.refused_events += u64::from(batch.event_count);
-        tracing::error!(
-            batch.batch_seq,
-            events = batch.event_count,
-            reason,
-            "gateway refused a batch, kept in refused/"
-        );
-        match self.refused.keep(batch, reason) {
-            Ok(0) => {}
-            Ok(dropped) => {
-                tracing::error!(dropped, "refused/ is full, its oldest batches are gone");
-            }
-            Err(error) => tracing::error!(%error, "refused batch could not be kept"),
-        }
-    }
-
-    fn advance_memory(&mut self) {
-        let up_to = self.outbox.answered_up_to();
-        for source in &mut self.sources {
-            self.memory_moved |= source.answered(up_to);
-        }
-    }
-
-    fn save_if_due(&mut self, now_ms: i64) {
-        let age_ms = now_ms.saturating_sub(self.saved_at_ms);
-        let period_ms = i64::from(self.config.checkpoint_s) * 1_000;
-        if self.memory_moved && !(0..period_ms).contains(&age_ms) {
-            self.saved_at_ms = now_ms;
-            self.save();
-        }
-    }
-
     /// Seals the events that wait for company, without reading on.
     pub fn flush(&mut self, now_ms: i64) {
         if !self.outbox.is_full() {
             self.seal_if_due(now_ms, true);
-        }
-    }
-
-    /// Writes the checkpoint now, if it changed. A failure is logged and tried
-    /// again later: without a checkpoint the logs are read again.
-    pub fn save(&mut self) {
-        if !self.memory_moved {
-            return;
-        }
-        let memory = Memory {
-            facts_revision: self.snapshot.revision,
-            facts_hash: self.facts_hash,
-            sources: self
-                .sources
-                .iter()
-                .map(|source| (source.name().to_owned(), source.memory()))
-                .collect(),
-        };
-        match self.notebook.save(&memory) {
-            Ok(()) => {
-                self.memory_moved = false;
-                self.save_failed = false;
-            }
-            Err(error) => {
-                if !std::mem::replace(&mut self.save_failed, true) {
-                    tracing::warn!(%error, "checkpoint not written, trying again");
-                }
-            }
         }
     }
 

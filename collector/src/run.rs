@@ -71,6 +71,8 @@ pub async fn run(
         if Instant::now() >= next_look {
             let stepped = collector.step(now_ms());
             next_look = Instant::now() + if stepped.more { Duration::ZERO } else { poll };
+            // A long backlog must not starve the sending task.
+            tokio::task::yield_now().await;
         }
         sender.exchange(&mut collector, now_ms())?;
         tokio::select! {
@@ -101,6 +103,7 @@ pub async fn run_once(
     let mut progress = (collector.counts(), Instant::now());
     while !*shutdown.borrow() {
         let stepped = collector.finish(now_ms());
+        tokio::task::yield_now().await;
         sender.exchange(&mut collector, now_ms())?;
         if collector.pending().is_idle() {
             break;

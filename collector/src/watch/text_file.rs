@@ -18,6 +18,9 @@ use crate::watch::file_id::{FileId, Fingerprint, Opened, Signature};
 /// Quiet after which an open record counts as complete, in milliseconds.
 pub(crate) const SETTLE_MS: i64 = 1_000;
 
+/// Bytes at the start of a file that tell its kind.
+const DETECTION_LEN: usize = 16 * 1024;
+
 /// Bytes read at once.
 const CHUNK_LEN: usize = 64 * 1024;
 
@@ -198,7 +201,7 @@ impl FollowedFile {
         now_ms: i64,
     ) -> io::Result<usize> {
         self.len = opened.signature.len;
-        self.is_foreign = !self.start_parsing(opened, reading);
+        self.is_foreign = !self.start_parsing(opened, reading)?;
         if self.is_foreign {
             self.seen = Some(opened.signature);
             return Ok(0);
@@ -312,31 +315,32 @@ impl FollowedFile {
         }
     }
 
-    fn start_parsing(&mut self, opened: &Opened, reading: &Reading) -> bool {
-        let checkpoint = match &mut self.parsing {
-            Parsing::Open(_) => return true,
-            Parsing::Closed => return false,
-            Parsing::Waiting(checkpoint) => checkpoint.take(),
+    /// Makes the parser; `false` where no known kind of log is to be read.
+    fn start_parsing(&mut self, opened: &mut Opened, reading: &Reading) -> io::Result<bool> {
+        let checkpoint = match &self.parsing {
+            Parsing::Open(_) => return Ok(true),
+            Parsing::Closed => return Ok(false),
+            Parsing::Waiting(checkpoint) => checkpoint,
         };
         let name = self.path.file_name().unwrap_or_default();
         let log = name.to_string_lossy().into_owned();
-        let detected = reading
-            .kind
-            .or_else(|| FileKind::detect(&opened.head, &log));
-        let Some(kind) = detected else {
-            self.parsing = Parsing::Waiting(checkpoint);
-            return false;
+        let kind = match reading.kind {
+            Some(kind) => Some(kind),
+            None => FileKind::detect(&opened.read_at(0, DETECTION_LEN)?, &log),
+        };
+        let Some(kind) = kind else {
+            return Ok(false);
         };
         let origin = Origin {
             device_id: reading.device_id.to_string(),
             log,
         };
-        let parser = match &checkpoint {
+        let parser = match checkpoint {
             Some(checkpoint) => TextParser::restore(kind, origin, checkpoint),
             None => TextParser::new(kind, origin),
         };
         self.parsing = Parsing::Open(Box::new(parser));
-        true
+        Ok(true)
     }
 
     fn feed(&mut self, bytes: &[u8], now_ms: i64) {

@@ -9,4 +9,6 @@ mod property;
 #[cfg(test)]
 mod send;
 #[cfg(test)]
+mod sources;
+#[cfg(test)]
 mod world;

@@ -246,6 +246,13 @@ async fn the_binary_stops_cleanly_on_sigterm() {
         .spawn()
         .unwrap();
     until_all_arrived(&gateway, &world).await;
+    // A second one must not touch the first one's checkpoint.
+    let config = world.path("collector.toml");
+    let second = Command::new(env!("CARGO_BIN_EXE_kbwatch-collector"))
+        .args(["run", "--config"])
+        .arg(config)
+        .status();
+    assert_eq!(second.unwrap().code(), Some(73));
     let kill = Command::new("kill").arg(child.id().to_string()).status();
     assert!(kill.unwrap().success());
     let status = tokio::task::spawn_blocking(move || child.wait()).await;
