@@ -8,6 +8,7 @@ use super::codes;
 use super::layout::{device_link, kb_link, section_head};
 use super::number::{HOUR_MS, count, out_of, percent, time_and_age};
 use super::reader::Reader;
+use super::rollout;
 use super::silent::{self, why};
 use super::text::{self, Phrase};
 use super::words::{CLASSES, data, word};
@@ -18,6 +19,9 @@ const TREND_MS: i64 = 14 * 24 * HOUR_MS;
 
 /// Silent devices and codes that the first page lists.
 const LISTED: usize = 8;
+
+/// Rollouts that the first page shows, the newest.
+const ROLLOUTS: usize = 3;
 
 /// The overview.
 pub(super) fn page(view: &View, reader: &Reader) -> Markup {
@@ -36,6 +40,12 @@ pub(super) fn page(view: &View, reader: &Reader) -> Markup {
             section {
                 (section_head(reader.lang, text::KB_TABLE, Some(text::KB_TABLE_HINT)))
                 (kb_table(view, reader))
+            }
+            @if !view.rollouts.is_empty() {
+                section {
+                    (section_head(reader.lang, text::ROLLOUTS_TITLE, None))
+                    @for rollout in view.rollouts.iter().take(ROLLOUTS) { (rollout::card(rollout, view, reader)) }
+                }
             }
             section {
                 (section_head(reader.lang, text::TREND_ALL, None))

@@ -22,12 +22,20 @@ pub(super) fn list(view: &View, reader: &Reader) -> Markup {
             p { (text::ROLLOUTS_NONE_HINT.of(lang)) }
             pre translate="no" { code { "kbwatch rollout import --help" } }
         }
-        @for rollout in &view.rollouts {
-            article.card {
-                h3 { a href={ "/rollouts/" (path_part(&rollout.name)) } { (headline(rollout, reader)) } }
-                p { (release(rollout, view, reader)) }
-                (standing::bar(&standing::of_rollout(&rollout.rows), lang, 22))
-            }
+        @for rollout in &view.rollouts { (card(rollout, view, reader)) }
+    }
+}
+
+/// A rollout at a glance.
+pub(super) fn card(rollout: &RolloutStatus, view: &View, reader: &Reader) -> Markup {
+    let lang = reader.lang;
+    let states = standing::of_rollout(&rollout.rows);
+    html! {
+        article.card {
+            h3 { a href={ "/rollouts/" (path_part(&rollout.name)) } { (headline(rollout, reader)) } }
+            p { (release(rollout, view, reader)) }
+            (standing::bar(&states, lang, 22))
+            (standing::legend(&states, lang))
         }
     }
 }
@@ -105,7 +113,7 @@ fn rate(rollout: &RolloutStatus, view: &View, reader: &Reader) -> Markup {
     ];
     html! {
         p { (text::KB_RATE.fill(lang, &fillings)) }
-        (rate_bar(lang, &rollout.rate, usual, scale))
+        div.narrow { (rate_bar(lang, &rollout.rate, usual, scale)) }
         p.legend { (text::RATE_LEGEND.of(lang).replace("{max}", &percent(scale.top))) }
     }
 }
@@ -120,7 +128,7 @@ fn rings(rollout: &RolloutStatus, reader: &Reader) -> Markup {
                         th scope="col" { (text::RING.of(lang)) }
                         th.num scope="col" { (text::ROLLOUT_TARGETS.of(lang)) }
                         th.num scope="col" { (text::DONE.of(lang)) }
-                        th.wide scope="col" { (text::OUTCOMES.of(lang)) }
+                        th.widest scope="col" { (text::OUTCOMES.of(lang)) }
                     }
                 }
                 tbody {
@@ -144,7 +152,7 @@ fn ring_row(ring: &str, rows: &RolloutRows, reader: &Reader) -> Markup {
             td.num data-label=(text::DONE.of(lang)) {
                 (count(rows.compliant)) " " span.muted { (percent(share(rows.compliant, targets))) }
             }
-            td.wide data-label=(text::OUTCOMES.of(lang)) { (standing::bar(&states, lang, 18)) }
+            td.widest data-label=(text::OUTCOMES.of(lang)) { (standing::bar(&states, lang, 18)) }
         }
     }
 }

@@ -60,6 +60,17 @@ pub(super) fn bar(states: &[State], lang: Lang, height: u32) -> Markup {
     stacked(&parts, height)
 }
 
+/// The states that occur, in one line.
+pub(super) fn legend(states: &[State], lang: Lang) -> Markup {
+    html! {
+        ul.states {
+            @for (class, name, n) in states.iter().filter(|(.., n)| *n > 0) {
+                li { span class={ "swatch " (class) } {} (name.of(lang)) " " b { (count(*n)) } }
+            }
+        }
+    }
+}
+
 /// The bar and below it a row for each state that occurs, with the sum.
 pub(super) fn table(states: &[State], healed: u64, reader: &Reader) -> Markup {
     let lang = reader.lang;

@@ -264,6 +264,11 @@ pub(super) const OUT_SILENT: Phrase = say("began and fell silent", "开始后失
 // Device and event.
 pub(super) const DEVICE_SEEN: Phrase = say("Last heard of {age}, at {time}.", "最近一次上报：{time}（{age}）。");
 pub(super) const DEVICE_UNSEEN: Phrase = say("Never heard of since presence is kept.", "自记录在线状态以来从未上报。");
+pub(super) const DEVICE_COLLECTOR: Phrase = say("Collector {version}; log bytes not read yet: {lag}.", "采集器 {version}；尚未读取的日志：{lag} 字节。");
+pub(super) const DEVICE_FAST: Phrase = say("Its clock is {span} ahead: times that its logs print are off by that much.", "其时钟快 {span}，日志中的时间相应有偏差。");
+pub(super) const DEVICE_SLOW: Phrase = say("Its clock is {span} behind: times that its logs print are off by that much.", "其时钟慢 {span}，日志中的时间相应有偏差。");
+pub(super) const FACT_CHANGES: Phrase = say("What changed", "变更记录");
+pub(super) const FACT_CHANGE: Phrase = say("{fact}: {old} → {new}", "{fact}：{old} → {new}");
 pub(super) const DEVICE_CLONED: Phrase = say("Two machines speak with this identity at once: a cloned image. Give one of them a certificate of its own.", "有两台机器同时使用此身份（镜像克隆）。请为其中一台签发独立证书。");
 pub(super) const ATTEMPTS: Phrase = say("Attempts", "更新尝试");
 pub(super) const NO_ATTEMPT: Phrase = say("No attempt of an update is known of this device.", "尚无此设备的更新尝试记录。");
@@ -351,7 +356,7 @@ mod tests {
     fn no_text_lacks_a_language_or_a_place() {
         let lines = include_str!("text.rs").matches("Phrase = say(\"").count();
         assert_eq!(table().len(), lines, "a text is not on one line");
-        let same_in_both = ["KB", "N_OF_M", "FACT_IS"];
+        let same_in_both = ["KB", "N_OF_M", "FACT_IS", "FACT_CHANGE"];
         for (name, en, zh) in table() {
             assert_eq!(places(en), places(zh), "{name} fills different places");
             if name == "OTHER_LANG" || same_in_both.contains(&name) {

@@ -196,10 +196,18 @@ pub(super) fn life(life: Life) -> Phrase {
     }
 }
 
+/// Longest text from devices that is shown at a glance, in characters.
+const GLANCE: usize = 160;
+
 /// Text from logs or devices: marked as not to be translated, kept apart from
-/// the direction of the text around it, with hidden characters made visible.
+/// the direction of the text around it, with hidden characters made visible. A
+/// long one is cut; its whole stands in the element's title.
 pub(super) fn data(text: &str) -> Markup {
-    html! { bdi translate="no" { (visible(text)) } }
+    let shown = visible(text);
+    match shown.char_indices().nth(GLANCE) {
+        None => html! { bdi translate="no" { (shown) } },
+        Some((end, _)) => html! { bdi translate="no" title=(shown) { (shown[..end]) "…" } },
+    }
 }
 
 /// Makes characters visible that would change how the text around them reads:
@@ -261,6 +269,13 @@ mod tests {
         assert_eq!(visible("a\u{202e}gpj.exe"), "a‹202E›gpj.exe");
         assert_eq!(visible("bell\u{7} zero\u{200b}"), "bell‹0007› zero‹200B›");
         assert_eq!(visible("two\r\nlines\t柜员"), "two\r\nlines\t柜员");
+    }
+
+    #[test]
+    fn a_long_text_is_cut_between_characters_and_kept_in_the_title() {
+        let shown = data(&"柜".repeat(700)).into_string();
+        assert_eq!(shown.matches('柜').count(), 700 + GLANCE);
+        assert!(shown.contains("…"));
     }
 
     #[test]

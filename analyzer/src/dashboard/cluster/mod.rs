@@ -117,7 +117,7 @@ pub(super) fn page(cluster: &Cluster, view: &View, reader: &Reader) -> Markup {
             h3 { (text::CLEARED.of(lang)) }
             (shared_facts::exonerated(cluster, reader))
         }
-        section {
+        section #what-to-run {
             (section_head(lang, text::WHAT_TO_RUN, None))
             (remedy::steps(cluster, reader))
             h3 { (text::SOURCES.of(lang)) }

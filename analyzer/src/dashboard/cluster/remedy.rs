@@ -30,7 +30,7 @@ pub(super) fn glance(cluster: &Cluster, reader: &Reader) -> Markup {
         p { (instruction(step, lang)) }
         @if !step.command.is_empty() { (command(&step.command, &format!("glance-{}", id_part(cluster)), lang)) }
         @if n > 1 {
-            p.muted { (text::STEPS_ALL.of(lang).replace("{n}", &count(n as u64))) }
+            p { a href={ (super::address(cluster)) "#what-to-run" } { (text::STEPS_ALL.of(lang).replace("{n}", &count(n as u64))) } }
         }
     }
 }

@@ -60,22 +60,33 @@ pub(crate) fn timeline(now_ms: i64) -> DeviceTimeline {
         presence: Some(PresenceLine {
             last_heard_ms: now_ms - 2 * MINUTE,
             collector_version: "0.1.0".to_owned(),
+            clock_skew_ms: 4 * MINUTE,
             ..PresenceLine::default()
         }),
-        facts: vec![FactsLine {
-            observed_at_ms: now_ms - 11 * HOUR,
-            facts: facts(&[
-                ("hostname", "TLR-0417-03"),
-                ("class", "teller"),
-                ("ring", "ring2"),
-                ("image", "img-teller-2022b"),
-                ("os_build", "17763"),
-                ("ubr", "3770"),
-                ("security_product", "AcmeGuard"),
-                ("pending_reboot", "false"),
-                ("made_up_key", "<b>value</b>"),
-            ]),
-        }],
+        facts: vec![
+            FactsLine {
+                observed_at_ms: now_ms - 11 * HOUR,
+                facts: facts(&[
+                    ("hostname", "TLR-0417-03"),
+                    ("class", "teller"),
+                    ("ring", "ring2"),
+                    ("image", "img-teller-2022b"),
+                    ("os_build", "17763"),
+                    ("ubr", "3770"),
+                    ("security_product", "AcmeGuard"),
+                    ("pending_reboot", "false"),
+                    ("made_up_key", "<b>value</b>"),
+                ]),
+            },
+            FactsLine {
+                observed_at_ms: now_ms - 31 * DAY,
+                facts: facts(&[
+                    ("class", "pc"),
+                    ("ubr", "3650"),
+                    ("image", "img-teller-2022b"),
+                ]),
+            },
+        ],
         attempts: vec![
             attempt(2, at, "failed"),
             attempt(1, now_ms - 30 * HOUR, "failed"),

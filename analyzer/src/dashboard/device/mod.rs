@@ -1,21 +1,24 @@
 //! One device: its attempts, what its logs say in order, its facts.
 
+mod facts;
+
 use maud::{Markup, html};
 
 use super::cluster;
 use super::codes;
 use super::layout::{absence, kb_link, path_part, section_head};
-use super::number::{ago, clock, count, time, time_to_second, time_with_zone};
+use super::number::{ago, clock, count, span, time, time_with_zone};
 use super::reader::Reader;
 use super::text;
-use super::words::{
-    CLASSES, FACTS, OUTCOMES, PHASES, RESULTS, SILENCES, SOURCES, data, find, visible, word,
-};
-use crate::load::{AttemptLine, DeviceTimeline, FactsLine, TimelineEvent};
+use super::words::{OUTCOMES, PHASES, RESULTS, SILENCES, SOURCES, data, visible, word};
+use crate::load::{AttemptLine, DeviceTimeline, PresenceLine, TimelineEvent};
 use crate::view::{Cluster, View};
 
 /// Most records that a timeline holds.
 const MOST_EVENTS: usize = 500;
+
+/// A clock that is off by more than this is named.
+const SKEW_MS: i64 = 2 * 60_000;
 
 /// The page of one device.
 pub(super) fn page(device: &DeviceTimeline, view: &View, reader: &Reader) -> Markup {
@@ -35,7 +38,7 @@ pub(super) fn page(device: &DeviceTimeline, view: &View, reader: &Reader) -> Mar
                 p.muted { (text::TIMELINE_CUT.of(lang).replace("{n}", &count(MOST_EVENTS as u64))) }
             }
         }
-        section { (facts(device.facts.first(), reader)) }
+        section { (facts::section(&device.facts, reader)) }
     }
 }
 
@@ -74,15 +77,35 @@ fn head(device: &DeviceTimeline, view: &View, reader: &Reader) -> Markup {
                 " " span.badge.failed { (word(SILENCES, lang, &silent.why)) }
             }
         }
-        @if device.presence.as_ref().is_some_and(|presence| presence.cloned) {
-            p.alarm { (text::DEVICE_CLONED.of(lang)) }
-        }
+        @if let Some(presence) = &device.presence { (collector(presence, reader)) }
         @if !its_clusters.is_empty() {
             section {
                 h2 { (text::DEVICE_CLUSTERS.of(lang)) }
                 (cluster::lines(&its_clusters, reader))
             }
         }
+    }
+}
+
+/// How its collector is doing.
+fn collector(presence: &PresenceLine, reader: &Reader) -> Markup {
+    let lang = reader.lang;
+    let fillings = [
+        ("version", data(&presence.collector_version)),
+        ("lag", html! { (count(presence.lag_bytes)) }),
+    ];
+    let skew = if presence.clock_skew_ms > 0 {
+        text::DEVICE_FAST
+    } else {
+        text::DEVICE_SLOW
+    };
+    let off_by_ms = presence.clock_skew_ms.saturating_abs();
+    html! {
+        p.muted { (text::DEVICE_COLLECTOR.fill(lang, &fillings)) }
+        @if off_by_ms > SKEW_MS {
+            p.alarm { (skew.fill(lang, &[("span", html! { (span(lang, off_by_ms)) })])) }
+        }
+        @if presence.cloned { p.alarm { (text::DEVICE_CLONED.of(lang)) } }
     }
 }
 
@@ -231,33 +254,6 @@ fn event_item(event: &TimelineEvent, device_id: &str, reader: &Reader) -> Markup
 pub(super) fn evidence(text: &str) -> Markup {
     html! {
         @if !text.is_empty() { pre.evidence translate="no" dir="ltr" { (visible(text)) } }
-    }
-}
-
-fn facts(line: Option<&FactsLine>, reader: &Reader) -> Markup {
-    let lang = reader.lang;
-    let Some(line) = line else {
-        return html! { (section_head(lang, text::FACTS, None)) p.empty { (text::NO_FACTS.of(lang)) } };
-    };
-    html! {
-        (section_head(lang, text::FACTS, None))
-        p.muted { (text::FACTS_AS_OF.fill(lang, &[("time", time_to_second(reader, line.observed_at_ms))])) }
-        table.facts {
-            thead { tr { th scope="col" { (text::FACT.of(lang)) } th scope="col" { (text::VALUE.of(lang)) } } }
-            tbody {
-                @for (key, value) in &line.facts {
-                    tr {
-                        th scope="row" { (word(FACTS, lang, key)) }
-                        td {
-                            @match find(CLASSES, value).filter(|_| key == "class") {
-                                Some(class) => (class.of(lang)),
-                                None => (data(value)),
-                            }
-                        }
-                    }
-                }
-            }
-        }
     }
 }
 
