@@ -1,18 +1,19 @@
 //! The command line.
 
+mod papers;
+mod work;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Parser, Subcommand};
-use serde::Serialize;
 
-use crate::ledger::{LedgerRow, of_device};
+use crate::ledger::of_device;
 use crate::plan::{FleetPlan, PlanConfig};
 use crate::render::render;
-use crate::rollout::{Release, release, targets_csv};
+use crate::run::{LaunchError, Unsettled};
 use crate::scenario::demo;
-use crate::truth::Truth;
 
 /// A seeded fleet of virtual endpoints with known truth.
 ///
@@ -28,7 +29,13 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Write every device's logs into DIR/devices/ID and stop.
-    Render(RenderArgs),
+    Render(FleetArgs),
+    /// Write the logs as time goes; a real collector per device reports them.
+    ///
+    /// History is reported first; then the live phase begins and attempts end
+    /// while people watch. Afterwards the fleet stays, with its signs of life,
+    /// until it is interrupted.
+    Run(RunArgs),
 }
 
 #[derive(Debug, Args)]
@@ -55,9 +62,27 @@ struct FleetArgs {
 }
 
 #[derive(Debug, Args)]
-struct RenderArgs {
+struct RunArgs {
     #[command(flatten)]
     fleet: FleetArgs,
+    /// Address of the gateway, https://HOST:PORT; http:// with --plain.
+    #[arg(long, default_value = "https://localhost:7443")]
+    gateway: String,
+    /// Folder of the authority (ca.pem, ca.key) that signs the devices'
+    /// certificates.
+    #[arg(long, required_unless_present = "plain")]
+    pki: Option<PathBuf>,
+    /// No certificates: devices say who they are, which a gateway believes on
+    /// loopback only.
+    #[arg(long, conflicts_with = "pki")]
+    plain: bool,
+    /// Seconds between two signs of life of a device.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
+    heartbeat_seconds: u32,
+    /// Stop when everything is receipted; exit 1 if that takes longer than
+    /// this many seconds beyond the live phase.
+    #[arg(long)]
+    once_within: Option<u32>,
 }
 
 /// Why the command stopped.
@@ -70,14 +95,23 @@ enum CommandError {
     },
     #[error("cannot put the truth into words: {0}")]
     Serialize(#[from] serde_json::Error),
+    #[error(transparent)]
+    Runtime(#[from] std::io::Error),
+    #[error(transparent)]
+    Launch(#[from] LaunchError),
+    #[error(transparent)]
+    Unsettled(#[from] Unsettled),
 }
 
-/// What the truth file holds.
-#[derive(Debug, Serialize)]
-struct TruthFile<'a> {
-    #[serde(flatten)]
-    truth: &'a Truth,
-    release: Release,
+impl CommandError {
+    /// 1 when the fleet did what it should not, 2 when it could not begin.
+    fn code(&self) -> u8 {
+        if matches!(self, Self::Unsettled(_)) {
+            1
+        } else {
+            2
+        }
+    }
 }
 
 /// Parses the arguments and runs; usage errors exit 64.
@@ -100,15 +134,27 @@ pub fn main() -> ExitCode {
         )
         .init();
     let done = match cli.command {
-        Command::Render(args) => render_fleet(&args.fleet),
+        Command::Render(args) => render_fleet(&args),
+        Command::Run(args) => work::run_fleet(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!("{error}");
-            ExitCode::FAILURE
+            tracing::error!("{}", told_with_causes(&error));
+            ExitCode::from(error.code())
         }
     }
+}
+
+fn told_with_causes(error: &CommandError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    text
 }
 
 fn plan_of(args: &FleetArgs) -> FleetPlan {
@@ -144,35 +190,8 @@ fn render_fleet(args: &FleetArgs) -> Result<(), CommandError> {
         }
         ledger.extend(of_device(device, &rendered));
     }
-    write_papers(args, &plan, &ledger)?;
+    papers::write(args, &plan, &ledger)?;
     let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     tracing::info!(devices = plan.devices.len(), took_ms, "rendered the fleet");
-    Ok(())
-}
-
-/// Target list, release, truth and ledger.
-fn write_papers(
-    args: &FleetArgs,
-    plan: &FleetPlan,
-    ledger: &[LedgerRow],
-) -> Result<(), CommandError> {
-    let put = |path: PathBuf, bytes: Vec<u8>| {
-        std::fs::write(&path, bytes).map_err(|source| CommandError::Write { path, source })
-    };
-    put(args.dir.join("targets.csv"), targets_csv(plan).into_bytes())?;
-    put(
-        args.dir.join("release.json"),
-        serde_json::to_vec_pretty(&release())?,
-    )?;
-    if let Some(path) = &args.truth {
-        let truth = TruthFile {
-            truth: &Truth::of(plan),
-            release: release(),
-        };
-        put(path.clone(), serde_json::to_vec_pretty(&truth)?)?;
-        let mut beside = path.clone().into_os_string();
-        beside.push(".ledger.json");
-        put(PathBuf::from(beside), serde_json::to_vec(ledger)?)?;
-    }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
-use crate::plan::{DevicePlan, FAMILY_17763, FAMILY_19044, FleetPlan};
+use crate::plan::{Depot, DevicePlan, FAMILY_17763, FAMILY_19044, FleetPlan};
 
 /// The KB that a release has for one build family.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +47,33 @@ pub fn targets_csv(plan: &FleetPlan) -> String {
     let mut csv = String::from("device_id,hostname,ring,branch,province,class,excluded\n");
     for device in plan.devices.iter().chain(&plan.uncollected) {
         row(&mut csv, device);
+    }
+    csv
+}
+
+/// The release as CSV: `release,build,kb,ubr`.
+pub fn release_csv(release: &Release) -> String {
+    let mut csv = String::from("release,build,kb,ubr\n");
+    for kb in &release.kbs {
+        let line = format!("{},{},{},{}\n", release.name, kb.build, kb.kb, kb.ubr);
+        csv.push_str(&line);
+    }
+    csv
+}
+
+/// The shares to repair from: `name,path,build,edition,language,arch`.
+pub fn depots_csv(depots: &[Depot]) -> String {
+    let mut csv = String::from("name,path,build,edition,language,arch\n");
+    for depot in depots {
+        let Depot {
+            name,
+            path,
+            build,
+            edition,
+            language,
+        } = depot;
+        let line = format!("{name},{path},{build},{edition},{language},amd64\n");
+        csv.push_str(&line);
     }
     csv
 }

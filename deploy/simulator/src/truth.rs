@@ -124,6 +124,8 @@ pub struct Repair {
     /// Devices on that level with whole files, same edition and language, not
     /// going to leave it during the run.
     pub peers: Vec<String>,
+    /// The like that left it by the KB itself, less than 30 days ago.
+    pub recent_peers: Vec<String>,
 }
 
 /// An alert that the webhook must receive once.

@@ -6,7 +6,7 @@ use super::{
     DeviceOutcome, ExpectedAlert, Innocent, KbTruth, Outcome, PlantedCluster, Repair, RolloutTruth,
     Truth, hex,
 };
-use crate::plan::{AttemptPlan, Breaks, DevicePlan, FAMILY_17763, Fate, FleetPlan, family};
+use crate::plan::{AttemptPlan, Breaks, Class, DevicePlan, FAMILY_17763, Fate, FleetPlan, family};
 use crate::scenario::{BAD_IMAGE, CANCELLED_HRESULT, FOLLOWER, PLANTED_HRESULT};
 
 impl Truth {
@@ -195,6 +195,14 @@ fn repair(plan: &FleetPlan) -> Repair {
     let family = FAMILY_17763;
     let build = format!("{}.{}", family.build, family.earlier.ubr);
     let end = plan.config.now_ms + plan.config.live_ms;
+    // Cash machines serve nobody, and a device that goes dark cannot.
+    let may_serve = |device: &DevicePlan| {
+        device.build == family.build
+            && device.language == "zh-CN"
+            && device.class != Class::Atm
+            && !device.damaged
+            && device.dark_at_ms.is_none()
+    };
     Repair {
         depots: plan
             .depots
@@ -204,11 +212,15 @@ fn repair(plan: &FleetPlan) -> Repair {
             .collect(),
         known_depots: plan.depots.clone(),
         peers: ids(plan, |device| {
-            device.build == family.build
-                && device.language == "zh-CN"
-                && !device.damaged
-                && device.dark_at_ms.is_none()
-                && device.ubr_at(end) == family.earlier.ubr
+            may_serve(device) && device.ubr_at(end) == family.earlier.ubr
+        }),
+        recent_peers: ids(plan, |device| {
+            let last = device.current_attempts().last();
+            may_serve(device)
+                && last.is_some_and(|last| {
+                    last.fate == Fate::Succeeded
+                        && device.ubr_at(last.started_at_ms) == family.earlier.ubr
+                })
         }),
         build,
     }
