@@ -1,5 +1,7 @@
 //! A fleet reports to a gateway over gRPC, and what arrives is the ledger.
 
+#![expect(clippy::unwrap_used, reason = "a test may end where it fails")]
+
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -129,7 +131,7 @@ async fn everything_that_the_plan_holds_arrives_once_and_nothing_else() {
         },
     )
     .unwrap();
-    fleet.settled(Duration::from_secs(60)).await.unwrap();
+    fleet.settled(Duration::from_mins(1)).await.unwrap();
     let truth = fleet.truth.clone();
     let ledger = fleet.ledger();
     let summary = fleet.stop().await.unwrap();

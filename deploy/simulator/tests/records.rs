@@ -2,6 +2,8 @@
 //! collector's parsers, and nothing is read out of a log that was not put
 //! into it.
 
+#![expect(clippy::unwrap_used, reason = "a test may end where it fails")]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 

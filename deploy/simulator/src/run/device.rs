@@ -10,7 +10,7 @@ use kbwatch_collector::{Collector, CollectorConfig, Sender, SourcesConfig};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
-use super::progress::{Board, Note};
+use super::progress::{Board, Note, Stage};
 use super::{LaunchConfig, LaunchError};
 use crate::ledger::of_device;
 use crate::pki::DeviceAuthority;
@@ -81,11 +81,11 @@ impl VirtualDevice {
         let mut awake = self.wake()?;
         while !*self.shutdown.borrow() {
             let stepped = self.look(&mut awake)?;
-            if awake.note.history_settled {
+            if awake.note.stage >= Stage::HistorySettled {
                 turn.take();
             }
             if self.is_dark(&awake) {
-                awake.note.dark = true;
+                awake.note.stage = Stage::Dark;
                 self.board.put(self.index, awake.note);
                 break;
             }
@@ -177,8 +177,12 @@ impl VirtualDevice {
                 source,
             })?;
         let idle = !stepped.more && awake.collector.pending().is_idle();
-        awake.note.history_settled |= idle;
-        awake.note.settled |= idle && awake.later.is_empty();
+        let reached = match (idle, awake.later.is_empty()) {
+            (true, true) => Stage::Settled,
+            (true, false) => Stage::HistorySettled,
+            (false, _) => Stage::Reading,
+        };
+        awake.note.stage = awake.note.stage.max(reached);
         awake.note.counts = awake.collector.counts();
         self.board.put(self.index, awake.note);
         Ok(stepped.more)
@@ -212,7 +216,7 @@ impl VirtualDevice {
     /// receipted by then, so that the ledger can be exact.
     fn is_dark(&self, awake: &Awake) -> bool {
         let due = self.device().dark_at_ms.and_then(|at_ms| self.due(at_ms));
-        awake.note.settled && due.is_some_and(|due| due <= Instant::now())
+        awake.note.stage == Stage::Settled && due.is_some_and(|due| due <= Instant::now())
     }
 
     /// How long until something may have changed.
@@ -231,7 +235,7 @@ impl VirtualDevice {
     }
 
     async fn close(self, mut awake: Awake) -> Result<(), LaunchError> {
-        if !awake.note.dark {
+        if awake.note.stage != Stage::Dark {
             awake.collector.flush(self.device_now_ms());
             let deadline = Instant::now() + Duration::from_secs(5);
             while awake.collector.pending().unreceipted_batches > 0 {

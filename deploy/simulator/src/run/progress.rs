@@ -46,14 +46,26 @@ pub struct FleetSummary {
     pub retries: u64,
 }
 
+/// How far one device is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(super) enum Stage {
+    /// Cannot go on.
+    Failed,
+    /// History is being read and receipted.
+    #[default]
+    Reading,
+    /// History is receipted.
+    HistorySettled,
+    /// Everything is receipted.
+    Settled,
+    /// Its collector stopped as planned.
+    Dark,
+}
+
 /// What one device notes.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Note {
-    pub(super) history_settled: bool,
-    pub(super) settled: bool,
-    pub(super) dark: bool,
-    /// Cannot go on.
-    pub(super) failed: bool,
+    pub(super) stage: Stage,
     pub(super) counts: Counts,
 }
 
@@ -83,8 +95,7 @@ impl Board {
     pub(super) fn put(&self, index: usize, note: Note) {
         let reached = self.with(|notes| {
             let old = std::mem::replace(&mut notes[index], note);
-            (old.history_settled, old.settled, old.dark, old.failed)
-                != (note.history_settled, note.settled, note.dark, note.failed)
+            old.stage != note.stage
         });
         if reached {
             self.moved.notify_waiters();
@@ -115,37 +126,32 @@ impl Board {
     }
 
     pub(super) fn is_history_settled(&self) -> bool {
-        self.with(|notes| notes.iter().all(|note| note.history_settled))
+        self.with(|notes| notes.iter().all(|note| note.stage >= Stage::HistorySettled))
     }
 
     /// A device cannot go on.
     pub(super) fn fail(&self, index: usize) {
-        let note = self.with(|notes| notes[index]);
-        self.put(
-            index,
-            Note {
-                failed: true,
-                ..note
-            },
-        );
+        let counts = self.with(|notes| notes[index].counts);
+        let stage = Stage::Failed;
+        self.put(index, Note { stage, counts });
     }
 
     pub(super) fn has_failed(&self) -> bool {
-        self.with(|notes| notes.iter().any(|note| note.failed))
+        self.with(|notes| notes.iter().any(|note| note.stage == Stage::Failed))
     }
 
     pub(super) fn is_settled(&self) -> bool {
-        self.with(|notes| notes.iter().all(|note| note.settled))
+        self.with(|notes| notes.iter().all(|note| note.stage >= Stage::Settled))
     }
 
     /// Devices whose history is not receipted: how many, and the first.
     pub(super) fn first_with_history(&self) -> (usize, usize) {
-        self.left(|note| !note.history_settled)
+        self.left(|note| note.stage < Stage::HistorySettled)
     }
 
     /// Devices with anything left: how many, and the first.
     pub(super) fn first_unsettled(&self) -> (usize, usize) {
-        self.left(|note| !note.settled)
+        self.left(|note| note.stage < Stage::Settled)
     }
 
     fn left(&self, is_left: fn(&Note) -> bool) -> (usize, usize) {
@@ -163,9 +169,9 @@ impl Board {
                 ..Progress::default()
             };
             for note in notes {
-                progress.history_settled += u64::from(note.history_settled);
-                progress.settled += u64::from(note.settled);
-                progress.dark += u64::from(note.dark);
+                progress.history_settled += u64::from(note.stage >= Stage::HistorySettled);
+                progress.settled += u64::from(note.stage >= Stage::Settled);
+                progress.dark += u64::from(note.stage == Stage::Dark);
                 progress.durable_events += note.counts.durable_events;
                 progress.durable_batches += note.counts.durable_batches;
             }
