@@ -59,6 +59,12 @@ fn look_at(browser: &mut Chromium, url: &str, look: Look, name: &str) -> String 
         .filter(|complaint| !complaint.contains("404 (Not Found)"))
         .collect();
     assert!(complaints.is_empty(), "{name}: {complaints:?}");
+    let weak = browser.evaluate(include_str!("contrast.js"));
+    assert_eq!(
+        weak,
+        serde_json::json!([]),
+        "{name} has text that is hard to read"
+    );
     let text = browser.evaluate("document.body.innerText");
     text.as_str().unwrap().to_owned()
 }
@@ -98,6 +104,10 @@ fn the_browser_shows_the_whole_story() {
     ] {
         assert!(text.contains(fact), "{fact:?} cannot be read in {text}");
     }
+    // The check of contrast sees what it looks for.
+    browser.evaluate("document.documentElement.style.setProperty('--muted', '#ccc')");
+    let weak = browser.evaluate(include_str!("contrast.js"));
+    assert!(weak.as_array().unwrap().len() > 10, "{weak}");
     let colour = "getComputedStyle(document.querySelector('svg rect.failed')).fill";
     assert_ne!(
         browser.evaluate(colour),

@@ -10,9 +10,8 @@ use serde_json::{Value, json};
 const PROGRAM: &str = "/usr/bin/chromium";
 
 /// The browser speaks on descriptors 3 and 4; the shell makes them of its
-/// standard input and output.
-const LAUNCH: &str =
-    r#"exec "$0" --remote-debugging-pipe "$@" 3<&0 4>&1 </dev/null >/dev/null 2>&1"#;
+/// standard input and output. One that hangs is ended, and the test with it.
+const LAUNCH: &str = r#"exec timeout -k 5 240 "$0" --remote-debugging-pipe "$@" 3<&0 4>&1 </dev/null >/dev/null 2>&1"#;
 
 const FLAGS: [&str; 9] = [
     "--headless",
