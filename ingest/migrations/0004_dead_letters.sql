@@ -5,11 +5,13 @@ CREATE TABLE IF NOT EXISTS dead_letters
     device_id   LowCardinality(String),
     received_at DateTime64(3, 'UTC'),
     stored_at   DateTime64(3, 'UTC') DEFAULT now64(3),
-    -- 'batch' (nothing of it stored), 'rows' (the other rows are stored) or
-    -- 'parked' (a newer format, waiting for a newer store).
+    -- 'batch' (nothing of it stored), 'rows' (the other rows are stored),
+    -- 'parked' (a newer format, waiting for a newer store) or 'unparked' (it
+    -- was parked and is stored by now).
     kind        LowCardinality(String),
     reason      String,
-    rows        Array(Tuple(row UInt32, reason String)),
+    -- Number and reason of each rejected row.
+    rows        Array(Tuple(UInt32, String)),
     event_count UInt32,
     -- The whole journal record as protobuf.
     record      String CODEC(ZSTD(1))

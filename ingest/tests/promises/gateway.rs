@@ -25,10 +25,18 @@ use tonic::{Status, Streaming};
 /// Longest wait for anything.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// A database with all tables of ingest.
+pub(crate) async fn fresh_database() -> TestEngine {
+    // Shown with a failing test; a second call finds it set already.
+    drop(tracing_subscriber::fmt().with_test_writer().try_init());
+    let engine = engine().await;
+    migrate(&engine.client()).await.unwrap();
+    engine
+}
+
 /// A whole ingest, thrown away at the end of its test.
 pub(crate) struct River {
     pub(crate) client: Client,
-    pub(crate) engine: TestEngine,
     pub(crate) authority: Authority,
     pub(crate) address: SocketAddr,
     pub(crate) metrics: Metrics,
@@ -44,6 +52,7 @@ pub(crate) fn quick_store() -> StoreConfig {
         group_age_ms: 20,
         retry_cap_ms: 200,
         presence_flush_ms: 50,
+        grace_ms: 500,
         ..StoreConfig::default()
     }
 }
@@ -51,10 +60,18 @@ pub(crate) fn quick_store() -> StoreConfig {
 impl River {
     /// With mutual TLS, on a fresh database.
     pub(crate) async fn start() -> Self {
-        let engine = engine().await;
-        migrate(&engine.client()).await.unwrap();
-        let client = engine.client();
-        Self::start_on(engine, client, ReceiveConfig::default()).await
+        Self::start_in(fresh_database().await).await
+    }
+
+    /// With mutual TLS, on a database that has its tables.
+    pub(crate) async fn start_in(engine: TestEngine) -> Self {
+        Self::start_on_client(engine.client()).await
+    }
+
+    /// With mutual TLS, on any server.
+    pub(crate) async fn start_on_client(client: Client) -> Self {
+        let (reader, config) = (client.clone(), ReceiveConfig::default());
+        Self::start_with(reader, client, config).await
     }
 
     /// With mutual TLS; the store writes through `client`.
@@ -63,6 +80,10 @@ impl River {
         client: Client,
         receive: ReceiveConfig,
     ) -> Self {
+        Self::start_with(engine.client(), client, receive).await
+    }
+
+    async fn start_with(reader: Client, client: Client, receive: ReceiveConfig) -> Self {
         let authority = Authority::create("test authority").unwrap();
         let files = tempfile::tempdir().unwrap();
         let server = authority.server(&["localhost", "127.0.0.1"]).unwrap();
@@ -78,26 +99,23 @@ impl River {
             }),
             ..receive
         };
-        Self::run(engine, client, config, authority, files).await
+        Self::run((reader, client), config, authority, files).await
     }
 
     /// Without TLS: devices declare themselves.
     pub(crate) async fn start_plain() -> Self {
-        let engine = engine().await;
-        migrate(&engine.client()).await.unwrap();
-        let client = engine.client();
+        let client = fresh_database().await.client();
         let config = ReceiveConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             ..ReceiveConfig::default()
         };
         let authority = Authority::create("unused").unwrap();
         let files = tempfile::tempdir().unwrap();
-        Self::run(engine, client, config, authority, files).await
+        Self::run((client.clone(), client), config, authority, files).await
     }
 
     async fn run(
-        engine: TestEngine,
-        client: Client,
+        (reader, client): (Client, Client),
         config: ReceiveConfig,
         authority: Authority,
         files: tempfile::TempDir,
@@ -116,8 +134,7 @@ impl River {
         let address = gate.address();
         let receive = tokio::spawn(gate.serve(journal, metrics.clone(), shutdown));
         Self {
-            client: engine.client(),
-            engine,
+            client: reader,
             authority,
             address,
             metrics,
@@ -201,21 +218,20 @@ pub(crate) async fn open(channel: Channel) -> Result<Stream, Status> {
     let mut client = GatewayClient::new(channel);
     let receipts = client.report(ReceiverStream::new(outbound)).await?;
     Ok(Stream {
-        batches: Some(batches),
+        batches,
         receipts: receipts.into_inner(),
     })
 }
 
 /// One stream as a collector holds it.
 pub(crate) struct Stream {
-    batches: Option<mpsc::Sender<Batch>>,
+    batches: mpsc::Sender<Batch>,
     receipts: Streaming<Receipt>,
 }
 
 impl Stream {
     pub(crate) async fn send(&mut self, batch: Batch) {
-        let batches = self.batches.as_ref().unwrap();
-        batches.send(batch).await.unwrap();
+        self.batches.send(batch).await.unwrap();
     }
 
     /// The next receipt, or how the stream ended.
@@ -238,11 +254,6 @@ impl Stream {
     pub(crate) async fn deliver(&mut self, batch: Batch) {
         let receipt = self.ask(batch).await;
         assert_eq!(receipt.outcome(), Outcome::Durable, "{receipt:?}");
-    }
-
-    /// Says that nothing more comes.
-    pub(crate) fn finish(&mut self) {
-        self.batches = None;
     }
 }
 

@@ -1,10 +1,14 @@
 //! The promises of ingest, kept on a real ClickHouse over real gRPC.
 
 #[cfg(test)]
+mod breaks;
+#[cfg(test)]
+mod broken_line;
+#[cfg(test)]
 mod direct;
 #[cfg(test)]
-#[expect(
-    dead_code,
-    reason = "helpers of the tests of rejections and breakdowns"
-)]
 mod gateway;
+#[cfg(test)]
+mod rejects;
+#[cfg(test)]
+mod senders;

@@ -1,0 +1,163 @@
+//! Who may speak: receive turns away whoever speaks as or for another.
+
+use kbwatch_ingest::pki::Authority;
+use kbwatch_proto::telemetry::{Batch, Outcome, Receipt};
+use tonic::Code;
+use tonic::transport::Endpoint;
+
+use crate::gateway::{River, Stream, batch, connect, open};
+
+/// Sends one batch and says with which code the stream ended.
+async fn turned_away(mut stream: Stream, batch: Batch) -> Code {
+    stream.send(batch).await;
+    stream.receipt().await.unwrap_err().code()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_shows_no_certificate_is_denied() {
+    let river = River::start().await;
+    let channel = connect(river.address, Some(river.trust())).await;
+    let refused = open(channel).await.err().unwrap();
+    assert_eq!(refused.code(), Code::PermissionDenied);
+    assert_eq!(river.metrics.denied("no_certificate"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_of_another_authority_is_not_listened_to() {
+    let river = River::start().await;
+    let foreign = Authority::create("foreign").unwrap();
+    let own = foreign.device("pc-1").unwrap();
+    let tls = river.trust().identity(tonic::transport::Identity::from_pem(
+        own.cert_pem,
+        own.key_pem,
+    ));
+    let endpoint = Endpoint::from_shared(format!("https://{}", river.address)).unwrap();
+    let refused = match endpoint.tls_config(tls).unwrap().connect().await {
+        Ok(channel) => open(channel).await.is_err(),
+        Err(_) => true,
+    };
+    assert!(refused);
+    assert_eq!(river.metrics.receive_batches().received, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_without_a_device_is_denied() {
+    let river = River::start().await;
+    let nobody = river.authority.client("no such device", &[]).unwrap();
+    let refused = river.with_certificate(&nobody).await.err().unwrap();
+    assert_eq!(refused.code(), Code::PermissionDenied);
+    assert_eq!(river.metrics.denied("invalid_id"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_calls_itself_another_is_denied_and_stores_nothing() {
+    let river = River::start().await;
+    let device = river.device("pc-1").await;
+    let forged = Batch {
+        declared_device: "pc-2".to_owned(),
+        ..batch(1, 0, 1)
+    };
+    assert_eq!(turned_away(device, forged).await, Code::PermissionDenied);
+    assert_eq!(river.metrics.denied("other_device"), 1);
+    assert_eq!(river.stored().await, 0);
+    assert!(river.metrics.receive_batches().balances());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_without_the_role_is_denied_and_with_it_stored_for_the_device() {
+    let river = River::start().await;
+    let imported = Batch {
+        on_behalf_of: "PC-9".to_owned(),
+        ..batch(1, 0, 1)
+    };
+    let device = river.device("pc-1").await;
+    let code = turned_away(device, imported.clone()).await;
+    assert_eq!(code, Code::PermissionDenied);
+    assert_eq!(river.metrics.denied("no_importer"), 1);
+
+    let desk = river.authority.importer("desk").unwrap();
+    let mut desk = river.with_certificate(&desk).await.unwrap();
+    desk.deliver(imported).await;
+    let device = river.text("SELECT device_id FROM v_update_events").await;
+    assert_eq!(device, "pc-9");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn receipts_that_are_on_their_way_come_before_the_denial() {
+    let river = River::start().await;
+    let mut device = river.device("pc-1").await;
+    device.send(batch(1, 0, 5)).await;
+    device
+        .send(Batch {
+            on_behalf_of: "pc-2".to_owned(),
+            ..batch(2, 5, 5)
+        })
+        .await;
+    let first = device.receipt().await.unwrap().unwrap();
+    assert_eq!((first.batch_seq, first.outcome()), (1, Outcome::Durable));
+    let end = device.receipt().await.unwrap_err();
+    assert_eq!(end.code(), Code::PermissionDenied);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_tls_the_first_batch_pins_who_speaks() {
+    let river = River::start_plain().await;
+    let declared = |device: &str, seq| Batch {
+        declared_device: device.to_owned(),
+        ..batch(seq, 0, 1)
+    };
+    let mut device = river.declared().await;
+    device.deliver(declared("pc-1", 1)).await;
+    assert_eq!(
+        turned_away(device, declared("pc-2", 2)).await,
+        Code::PermissionDenied
+    );
+    let silent = river.declared().await;
+    assert_eq!(
+        turned_away(silent, batch(1, 0, 1)).await,
+        Code::PermissionDenied
+    );
+    assert_eq!(river.metrics.denied("not_declared"), 1);
+    let stored = river.text("SELECT device_id FROM v_update_events").await;
+    assert_eq!(stored, "pc-1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_over_the_size_ends_its_stream_and_is_counted() {
+    let river = River::start().await;
+    let device = river.device("pc-1").await;
+    let oversize = Batch {
+        payload: vec![0; 3 * 1024 * 1024],
+        ..batch(1, 0, 0)
+    };
+    assert_eq!(turned_away(device, oversize).await, Code::OutOfRange);
+    assert_eq!(river.metrics.broken("message_too_long"), 1);
+}
+
+/// A batch whose version text is no UTF-8.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Malformed {
+    #[prost(bytes = "vec", tag = "4")]
+    collector_version: Vec<u8>,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_malformed_envelope_ends_its_stream_and_is_counted() {
+    let river = River::start_plain().await;
+    let channel = connect(river.address, None).await;
+    let mut grpc = tonic::client::Grpc::new(channel);
+    grpc.ready().await.unwrap();
+    let malformed = Malformed {
+        collector_version: vec![0xff, 0xfe],
+    };
+    let codec = tonic_prost::ProstCodec::<Malformed, Receipt>::default();
+    let path = "/kbwatch.telemetry.v1.Gateway/Report".parse().unwrap();
+    let request = tonic::Request::new(tokio_stream::iter([malformed]));
+    let mut receipts = grpc
+        .streaming(request, path, codec)
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(receipts.message().await.unwrap_err().code(), Code::Internal);
+    assert_eq!(river.metrics.broken("malformed"), 1);
+}
