@@ -8,14 +8,17 @@ use crate::dashboard::text;
 use crate::dashboard::words::{data, visible};
 use crate::view::{Cluster, RemedyStep, RepairSource};
 
-/// The step that mends: the first one that names a source, else the first with
-/// a command.
+/// The step that mends: the first one that names a source, else the first that
+/// calls DISM, else the first with a command.
 fn decisive(cluster: &Cluster) -> Option<&RemedyStep> {
     let steps = &cluster.remedy.steps;
-    let with_command = || steps.iter().filter(|step| !step.command.is_empty());
-    with_command()
-        .find(|step| step.command.to_ascii_lowercase().contains("/source:"))
-        .or_else(|| with_command().next())
+    let calls = |what: &str| {
+        let lower = |step: &&RemedyStep| step.command.to_ascii_lowercase().contains(what);
+        steps.iter().find(lower)
+    };
+    calls("/source:")
+        .or_else(|| calls("dism"))
+        .or_else(|| steps.iter().find(|step| !step.command.is_empty()))
         .or_else(|| steps.first())
 }
 
@@ -117,7 +120,10 @@ fn source_row(source: &RepairSource, cluster: &Cluster, lang: Lang) -> Markup {
     ];
     html! {
         tr {
-            th scope="row" { (data(&source.name)) }
+            th scope="row" {
+                (data(&source.name))
+                @if lang == Lang::En && !source.why.is_empty() { p.muted { (visible(&source.why)) } }
+            }
             td data-label=(text::SOURCE_KIND.of(lang)) {
                 @if let Some(tier) = tier { (tier.of(lang)) } @else { (source.tier) }
             }
