@@ -4,6 +4,8 @@
 //! Promise: masked text holds no name after `\Users\`, no account SID and no
 //! `user:password@`; masking twice changes nothing.
 
+use memchr::memmem;
+
 /// What stands in place of a masked part.
 const MASK: &str = "***";
 
@@ -15,12 +17,19 @@ const SHARED: [&str; 5] = ["public", "default", "all users", "default user", MAS
 
 /// The text without user names, account SIDs and credentials.
 pub(crate) fn mask(text: &str) -> String {
-    if !text.contains(['\\', '/', '@']) && !text.contains("S-1-") && !text.contains("s-1-") {
-        return text.to_owned();
+    let bytes = text.as_bytes();
+    let holds = |mark: &[u8]| memmem::find(bytes, mark).is_some();
+    let mut masked = text.to_owned();
+    if memchr::memchr2(b'\\', b'/', bytes).is_some() {
+        masked = mask_homes(&masked);
     }
-    let text = mask_homes(text);
-    let text = mask_sids(&text);
-    mask_credentials(&text)
+    if holds(b"S-1-") || holds(b"s-1-") {
+        masked = mask_sids(&masked);
+    }
+    if memchr::memchr(b'@', bytes).is_some() && holds(b"://") {
+        masked = mask_credentials(&masked);
+    }
+    masked
 }
 
 fn is_separator(c: char) -> bool {
@@ -31,7 +40,7 @@ fn is_separator(c: char) -> bool {
 fn mask_homes(text: &str) -> String {
     let mut masked = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(at) = rest.find(is_separator) {
+    while let Some(at) = memchr::memchr2(b'\\', b'/', rest.as_bytes()) {
         let (kept, tail) = rest.split_at(at + 1);
         masked.push_str(kept);
         rest = tail;

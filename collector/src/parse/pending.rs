@@ -42,9 +42,8 @@ impl Pending {
 
     /// Adds what a later record says.
     pub(crate) fn enrich(&mut self, add: impl FnOnce(&mut UpdateEvent)) {
-        let before = self.event.clone();
         add(&mut self.event);
-        self.untold |= self.event != before;
+        self.untold = true;
     }
 
     /// Tells it as it stands; it stays open.
