@@ -1,2 +1,86 @@
-//! Placeholder.
-fn main() {}
+//! `kbwatch-bench`: ratios against the limits of the engines, taken in one run.
+//!
+//! Absolute times mean nothing on shared machines. Every figure is CPU seconds
+//! of kbwatch over CPU seconds of the bare engine doing the same work, measured
+//! alternately, with at least five pairs; a run in which lines were lost is
+//! void.
+
+mod cpu;
+mod report;
+mod river;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// What a benchmark cannot go on without.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Measures kbwatch against the limits of its engines.
+///
+/// Without a name the benchmarks are listed. Each prints a table and writes
+/// target/bench/NAME.json. Exit codes: 0 measured, 1 a run was void or crashed,
+/// 3 a floor was missed and --strict was given, 64 usage.
+#[derive(Debug, Parser)]
+#[command(name = "kbwatch-bench", version)]
+struct Arguments {
+    /// Benchmarks to run.
+    names: Vec<String>,
+    /// Seed of the generated logs.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Exit with 3 where a floor is missed.
+    #[arg(long)]
+    strict: bool,
+    /// Kafka brokers for the benchmarks that go through Kafka.
+    #[arg(long)]
+    kafka: Option<String>,
+}
+
+const LIST: &[(&str, &str)] = &[(
+    "river",
+    "append to visible: events/s, latency, CPU by stage, on both journals",
+)];
+
+#[expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command-line face"
+)]
+fn main() -> ExitCode {
+    kbwatch_clickhouse_engine::host_if_asked();
+    if let Some(done) = river::collectors_if_asked() {
+        return done;
+    }
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let usage = error.use_stderr();
+            // Nothing is left to do where even the terminal is gone.
+            drop(error.print());
+            return ExitCode::from(if usage { 64 } else { 0 });
+        }
+    };
+    if arguments.names.is_empty() {
+        for (name, what) in LIST {
+            println!("{name:<12} {what}");
+        }
+        return ExitCode::SUCCESS;
+    }
+    let mut missed = false;
+    for name in &arguments.names {
+        if name != "river" {
+            eprintln!("no benchmark is called {name}; without a name they are listed");
+            return ExitCode::from(64);
+        }
+        let measured = river::measure(arguments.seed, arguments.kafka.as_deref());
+        match measured.and_then(|reports| report::publish(name, &reports)) {
+            Ok(met) => missed |= !met,
+            Err(error) => {
+                eprintln!("{name}: void: {error}");
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+    ExitCode::from(if missed && arguments.strict { 3 } else { 0 })
+}

@@ -1,0 +1,38 @@
+//! CPU seconds of processes, from `/proc` (proc(5)).
+
+use std::fs;
+
+/// Clock ticks per second of `/proc/PID/stat`; 100 on every Linux since 2.6.
+const TICKS: f64 = 100.0;
+
+/// CPU seconds, user and system, that a process and its waited-for children
+/// have used; 0 once it is gone.
+pub(crate) fn seconds(pid: u32) -> f64 {
+    let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else {
+        return 0.0;
+    };
+    // The name in brackets may hold blanks; fields count from behind it.
+    let after = stat.rsplit(')').next().unwrap_or_default();
+    let ticks: u32 = after
+        .split_ascii_whitespace()
+        .skip(11)
+        .take(4)
+        .filter_map(|field| field.parse::<u32>().ok())
+        .sum();
+    f64::from(ticks) / TICKS
+}
+
+/// CPU seconds of this process.
+pub(crate) fn own() -> f64 {
+    seconds(std::process::id())
+}
+
+/// Name of the processor.
+pub(crate) fn model() -> String {
+    fs::read_to_string("/proc/cpuinfo")
+        .unwrap_or_default()
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"))
+        .map(|rest| rest.trim_start_matches([' ', '\t', ':']).to_owned())
+        .unwrap_or_default()
+}
