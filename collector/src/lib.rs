@@ -7,7 +7,7 @@
 //!
 //! A [`Collector`] is a plain value with an injected clock, so that thousands
 //! of them run in one process; a [`Sender`] keeps one connection to the
-//! gateway; [`run`] joins the two into what the binary does.
+//! gateway; [`run()`] joins the two into what the binary does.
 
 pub mod config;
 pub mod identity;

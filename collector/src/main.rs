@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use kbwatch_collector::parse_command::{self, ParseArgs};
-use kbwatch_collector::{CollectorConfig, RunError, RunSummary, run, run_once};
+use kbwatch_collector::{CollectorConfig, RunError, RunSummary, SendError, run, run_once};
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
@@ -118,13 +118,12 @@ fn start(args: &RunArgs) -> ExitCode {
     let once = args.once;
     match runtime.block_on(work(config, once)) {
         Ok(summary) => conclude(&summary, once),
-        Err(error @ RunError::Open(_)) => {
-            tell_error(&error);
-            ExitCode::from(EXIT_USAGE)
-        }
         Err(error) => {
             tell_error(&error);
-            ExitCode::FAILURE
+            match error {
+                RunError::Send(SendError::Gone) => ExitCode::FAILURE,
+                _ => ExitCode::from(EXIT_USAGE),
+            }
         }
     }
 }

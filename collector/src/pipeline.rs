@@ -55,6 +55,8 @@ pub struct Collector {
     device_id: Arc<str>,
     packer: Packer,
     started_at_ms: Option<i64>,
+    /// Whether the last step looked at the logs: a full outbox prevents it.
+    looked: bool,
     sources: Vec<Source>,
     facts: FactsSource,
     snapshot: FactsSnapshot,
@@ -67,7 +69,6 @@ pub struct Collector {
     notebook: Notebook,
     memory_moved: bool,
     saved_at_ms: i64,
-    save_failed: bool,
     refused: RefusedFolder,
     counts: Counts,
 }
@@ -97,6 +98,7 @@ impl Collector {
             packer: Packer::new(&config, &device_id),
             device_id,
             started_at_ms: None,
+            looked: false,
             sources,
             facts: FactsSource::new(config.facts_file.clone()),
             snapshot: FactsSnapshot {
@@ -111,7 +113,6 @@ impl Collector {
             notebook,
             memory_moved: false,
             saved_at_ms: 0,
-            save_failed: false,
             refused: RefusedFolder::new(&config.state_dir, config.refused_max_bytes),
             counts: Counts::default(),
             config,
@@ -147,7 +148,8 @@ impl Collector {
         }
         self.look_at_facts(now_ms);
         self.report_health(now_ms);
-        if !self.outbox.is_full() {
+        self.looked = !self.outbox.is_full();
+        if self.looked {
             self.look_at_logs(now_ms, last_look, &mut stepped);
             self.seal_if_due(now_ms, last_look);
         }
@@ -296,9 +298,7 @@ impl Collector {
             lag_bytes: self.sources.iter().map(Source::lag_bytes).sum(),
             open_events: self.open_events(),
             unreceipted_batches: self.outbox.len() as u64,
-            unsettled: self.started_at_ms.is_none()
-                || self.facts_due
-                || self.sources.iter().any(unsettled),
+            unsettled: !self.looked || self.facts_due || self.sources.iter().any(unsettled),
         }
     }
 

@@ -80,6 +80,7 @@ struct StoredFile {
 pub(crate) struct Notebook {
     folder: PathBuf,
     device_id: String,
+    in_trouble: bool,
 }
 
 impl Notebook {
@@ -87,6 +88,7 @@ impl Notebook {
         Self {
             folder: folder.to_owned(),
             device_id: device_id.to_owned(),
+            in_trouble: false,
         }
     }
 
@@ -110,9 +112,23 @@ impl Notebook {
         }
     }
 
-    /// Replaces the checkpoint: after a crash there is the old one or the new
-    /// one, never half of either.
-    pub(crate) fn save(&self, memory: &Memory) -> io::Result<()> {
+    /// Replaces the checkpoint; returns whether that worked. A failure is told
+    /// once: it costs a second reading, no event.
+    pub(crate) fn save(&mut self, memory: &Memory) -> bool {
+        let outcome = self.replace(memory);
+        if let Err(error) = &outcome
+            && !self.in_trouble
+        {
+            let folder = self.folder.display();
+            tracing::warn!(%folder, %error, "checkpoint not written, trying again");
+        }
+        self.in_trouble = outcome.is_err();
+        outcome.is_ok()
+    }
+
+    /// After a crash there is the old checkpoint or the new one, never half of
+    /// either.
+    fn replace(&self, memory: &Memory) -> io::Result<()> {
         let bytes = serde_json::to_vec(&self.encode(memory)).map_err(io::Error::other)?;
         let path = self.folder.join(FILE_NAME);
         let fresh = self.folder.join(format!("{FILE_NAME}.new"));
@@ -248,17 +264,17 @@ mod tests {
     fn a_checkpoint_reads_back_as_it_was_saved() {
         let folder = tempfile::tempdir().unwrap();
         let memory = memory(folder.path());
-        let notebook = Notebook::new(folder.path(), "pc-1");
-        notebook.save(&memory).unwrap();
+        let mut notebook = Notebook::new(folder.path(), "pc-1");
+        assert!(notebook.save(&memory));
         assert_eq!(notebook.load(), memory);
     }
 
     #[test]
     fn a_damaged_or_missing_checkpoint_is_an_empty_one() {
         let folder = tempfile::tempdir().unwrap();
-        let notebook = Notebook::new(folder.path(), "pc-1");
+        let mut notebook = Notebook::new(folder.path(), "pc-1");
         assert_eq!(notebook.load(), Memory::default());
-        notebook.save(&memory(folder.path())).unwrap();
+        assert!(notebook.save(&memory(folder.path())));
         let path = folder.path().join(FILE_NAME);
         let mut bytes = fs::read(&path).unwrap();
         bytes.truncate(bytes.len() / 2);
@@ -270,9 +286,7 @@ mod tests {
     fn the_checkpoint_of_a_cloned_device_is_not_believed() {
         let folder = tempfile::tempdir().unwrap();
         let memory = memory(folder.path());
-        Notebook::new(folder.path(), "golden")
-            .save(&memory)
-            .unwrap();
+        assert!(Notebook::new(folder.path(), "golden").save(&memory));
         assert_eq!(
             Notebook::new(folder.path(), "pc-1").load(),
             Memory::default()

@@ -20,8 +20,8 @@ pub struct Pending {
     pub open_events: u64,
     /// Batches without a receipt.
     pub unreceipted_batches: u64,
-    /// A record is open and waits for its end or for quiet, or nothing was
-    /// looked at yet.
+    /// A record is open and waits for its end or for quiet, or the last step
+    /// did not look at the logs because the outbox was full.
     pub unsettled: bool,
 }
 

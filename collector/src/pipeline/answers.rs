@@ -104,16 +104,6 @@ impl Collector {
                 .map(|source| (source.name().to_owned(), source.memory()))
                 .collect(),
         };
-        match self.notebook.save(&memory) {
-            Ok(()) => {
-                self.memory_moved = false;
-                self.save_failed = false;
-            }
-            Err(error) => {
-                if !std::mem::replace(&mut self.save_failed, true) {
-                    tracing::warn!(%error, "checkpoint not written, trying again");
-                }
-            }
-        }
+        self.memory_moved = !self.notebook.save(&memory);
     }
 }

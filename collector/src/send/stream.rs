@@ -99,11 +99,12 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 pub(super) async fn keep_connected(settings: Settings, tell: mpsc::Sender<Heard>) {
     let mut backoff = Backoff::new(settings.backoff_max);
+    // Told once per outage, and again when it is over.
     let mut complained = false;
     loop {
         let why = match settings.connect().await {
             Ok(channel) => {
-                let end = talk(channel, &settings, &tell).await;
+                let end = talk(channel, &settings, &tell, complained).await;
                 if end.receipts > 0 {
                     backoff.reset();
                     complained = false;
@@ -115,16 +116,17 @@ pub(super) async fn keep_connected(settings: Settings, tell: mpsc::Sender<Heard>
             }
             Err(why) => why,
         };
-        if !std::mem::replace(&mut complained, true) {
-            tracing::warn!(
-                gateway = settings.gateway,
-                why,
-                "no stream to the gateway, trying again"
-            );
-        }
         tokio::select! {
             () = tell.closed() => return,
             () = tokio::time::sleep(backoff.next()) => {}
+        }
+        if !std::mem::replace(&mut complained, true) {
+            let gateway = &settings.gateway;
+            tracing::warn!(
+                gateway,
+                why,
+                "stream to the gateway ended, connecting again"
+            );
         }
     }
 }
@@ -136,7 +138,12 @@ struct StreamEnd {
 }
 
 /// Carries batches and receipts until either side ends the stream.
-async fn talk(channel: Channel, settings: &Settings, tell: &mpsc::Sender<Heard>) -> StreamEnd {
+async fn talk(
+    channel: Channel,
+    settings: &Settings,
+    tell: &mpsc::Sender<Heard>,
+    was_down: bool,
+) -> StreamEnd {
     let mut end = StreamEnd {
         receipts: 0,
         why: "hung up".to_owned(),
@@ -170,6 +177,9 @@ async fn talk(channel: Channel, settings: &Settings, tell: &mpsc::Sender<Heard>)
         match message {
             Ok(Some(receipt)) => {
                 end.receipts += 1;
+                if was_down && end.receipts == 1 {
+                    tracing::info!(gateway = settings.gateway, "gateway answers again");
+                }
                 if tell.send(Heard::Receipt(receipt)).await.is_err() {
                     return end;
                 }

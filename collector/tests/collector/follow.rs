@@ -236,6 +236,32 @@ fn a_full_outbox_pauses_reading_and_the_log_keeps_the_rest() {
 }
 
 #[test]
+fn a_collector_whose_full_outbox_kept_it_from_looking_is_not_idle() {
+    let mut world = World::new();
+    world.config.outbox_max_batches = 1;
+    let mut collector = world.open();
+    collector.step(world.now_ms);
+    world.append_records(1);
+    let mut notes = Notes::default();
+    notes.take_all(&mut collector, world.now_ms, Outcome::Durable);
+    assert!(!collector.pending().is_idle());
+    world.settle(&mut collector, &mut notes);
+    assert_eq!(notes.ids(), world.expected());
+}
+
+#[test]
+fn a_state_folder_that_cannot_be_written_costs_no_event() {
+    let mut world = World::new();
+    let mut collector = world.open();
+    fs::remove_dir_all(world.path("state")).unwrap();
+    fs::write(world.path("state"), "in the way").unwrap();
+    let mut notes = Notes::default();
+    world.append_records(3);
+    world.settle(&mut collector, &mut notes);
+    assert_eq!(notes.ids(), world.expected());
+}
+
+#[test]
 fn a_heartbeat_comes_at_its_time_even_when_the_clock_was_set_back() {
     let mut world = World::new();
     let mut collector = world.open();

@@ -53,6 +53,7 @@ impl HalfWritten {
 fn live_through(happenings: Vec<Happening>) -> (World, Notes) {
     let mut world = World::new();
     world.config.batch_max_events = 7;
+    world.config.checkpoint_s = 1;
     world.config.outbox_max_batches = 5;
     world.config.in_flight_batches = 2;
     let mut notes = Notes::default();
@@ -111,7 +112,7 @@ fn live_through(happenings: Vec<Happening>) -> (World, Notes) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
     fn every_record_arrives_and_no_other(happenings in prop::collection::vec(happening(), 1..60)) {

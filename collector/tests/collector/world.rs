@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use kbwatch_collector::parse::{FileKind, Origin, TextParser};
-use kbwatch_collector::{Collector, CollectorConfig, SourcesConfig};
+use kbwatch_collector::{Collector, CollectorConfig, Counts, SourcesConfig};
 use kbwatch_proto::batch::unpack;
 use kbwatch_proto::event::{FactsSnapshot, Health, UpdateEvent};
 use kbwatch_proto::ids::EventId;
@@ -111,12 +111,22 @@ impl World {
             collector.step(self.now_ms);
             notes.take_all(collector, self.now_ms, Outcome::Durable);
             if collector.pending().is_idle() {
+                assert_accounted(&collector.counts());
                 return;
             }
             self.tick(600);
         }
         panic!("never idle: {:?}", collector.pending());
     }
+}
+
+/// Nothing disappears uncounted: every event read went somewhere.
+fn assert_accounted(counts: &Counts) {
+    let told = counts.durable_events + counts.refused_events;
+    let left_out = counts.skipped_events + counts.dropped_events;
+    assert_eq!(counts.read_events, told + left_out, "{counts:?}");
+    let answered = counts.durable_batches + counts.refused_batches;
+    assert_eq!(counts.sealed_batches, answered, "{counts:?}");
 }
 
 pub(crate) fn append_to(path: &Path, text: &str) {
