@@ -96,7 +96,7 @@ impl TimeAxis {
         let begin = floor_local(reader, self.from_ms, step.min(DAY_MS)) + step;
         let ticks = (0..MAX_TICKS + 2)
             .map(|i| begin + i * step)
-            .filter(|tick| (0.02..=0.97).contains(&self.share(*tick)));
+            .filter(|tick| (0.05..=0.95).contains(&self.share(*tick)));
         html! {
             @for (i, tick) in ticks.enumerate() {
                 @let x = at(self.share(tick));
@@ -131,19 +131,31 @@ pub(super) fn round_top(max: u64) -> u64 {
     max
 }
 
+/// Half and full height of a plot with their values, as far as they are whole.
+fn levels(top_value: u64, top: u32, height: u32) -> Vec<(u32, u64)> {
+    let half = (top + height / 2, top_value / 2);
+    let whole = top_value.is_multiple_of(2).then_some(half);
+    [Some((top, top_value)), whole]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
 /// Lines at half and full height of a plot between `top` and `top + height`,
-/// with their values.
-pub(super) fn height_lines(top_value: u64, top: u32, height: u32) -> Markup {
-    let mut lines = vec![(top, top_value)];
-    if top_value.is_multiple_of(2) {
-        lines.push((top + height / 2, top_value / 2));
-    }
+/// and the line that it stands on.
+pub(super) fn level_lines(top_value: u64, top: u32, height: u32) -> Markup {
     html! {
-        @for (y, value) in lines {
-            line.grid x1="0" x2="100%" y1=(y) y2=(y) {}
+        @for (y, _) in levels(top_value, top, height) { line.grid x1="0" x2="100%" y1=(y) y2=(y) {} }
+        line.base x1="0" x2="100%" y1=(top + height) y2=(top + height) {}
+    }
+}
+
+/// Values of the lines, to be drawn over what the plot shows.
+pub(super) fn level_values(top_value: u64, top: u32, height: u32) -> Markup {
+    html! {
+        @for (y, value) in levels(top_value, top, height) {
             text.level x="0" y=(y + 12) { (count(value)) }
         }
-        line.base x1="0" x2="100%" y1=(top + height) y2=(top + height) {}
     }
 }
 

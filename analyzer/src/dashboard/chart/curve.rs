@@ -6,10 +6,10 @@ use super::super::number::{clock, count};
 use super::super::reader::Reader;
 use super::super::text::{self, Phrase};
 use super::at;
-use super::axis::{TimeAxis, height_lines, height_of, round_top};
+use super::axis::{TimeAxis, height_of, level_lines, level_values, round_top};
 use crate::view::Point;
 
-const TOP: u32 = 24;
+const TOP: u32 = 4;
 const HEIGHT: u32 = 120;
 
 /// A value that stands from a time on.
@@ -81,25 +81,28 @@ impl Plot {
         let top_value = round_top(last.1.max(self.limit.unwrap_or(0)));
         let bottom = TOP + HEIGHT;
         html! {
-            div.plot { svg.chart role="img" width="100%" height=(bottom + 22) aria-label=(self.caption) {
-                text.caption x="0" y="14" { (self.caption) }
-                (height_lines(top_value, TOP, HEIGHT))
-                svg x="0" y=(TOP) width="100%" height=(HEIGHT) viewBox="0 0 1000 100" preserveAspectRatio="none" {
-                    path class={ "area " (self.class) } d=(area(axis, steps, top_value)) {}
-                    path class={ "curve " (self.class) } d=(outline(axis, steps, top_value)) {}
+            div.plot {
+                p.caption { (self.caption) }
+                svg role="img" width="100%" height=(bottom + 22) aria-label=(self.caption) {
+                    (level_lines(top_value, TOP, HEIGHT))
+                    svg x="0" y=(TOP) width="100%" height=(HEIGHT) viewBox="0 0 1000 100" preserveAspectRatio="none" {
+                        path class={ "area " (self.class) } d=(area(axis, steps, top_value)) {}
+                        path class={ "curve " (self.class) } d=(outline(axis, steps, top_value)) {}
+                    }
+                    @if let Some(limit) = self.limit {
+                        @let y = super::px(f64::from(bottom) - height_of(limit, top_value, HEIGHT));
+                        line.limit x1="0" x2="100%" y1=(y) y2=(y) {}
+                    }
+                    @if let Some((at_ms, word)) = self.mark.filter(|(at_ms, _)| *at_ms >= axis.from_ms) {
+                        @let share = axis.share(at_ms);
+                        line.mark x1=(at(share)) x2=(at(share)) y1=(TOP) y2=(bottom) {}
+                        text class={ "mark " (side(share)) } x=(at(share)) dx=(if share > 0.8 { -5 } else { 5 }) y=(TOP + 12) { (word.of(reader.lang)) }
+                    }
+                    (level_values(top_value, TOP, HEIGHT))
+                    (axis.labels(reader, bottom))
+                    (hints(reader, axis, steps, bottom))
                 }
-                @if let Some(limit) = self.limit {
-                    @let y = super::px(f64::from(bottom) - height_of(limit, top_value, HEIGHT));
-                    line.limit x1="0" x2="100%" y1=(y) y2=(y) {}
-                }
-                @if let Some((at_ms, word)) = self.mark.filter(|(at_ms, _)| *at_ms >= axis.from_ms) {
-                    @let share = axis.share(at_ms);
-                    line.mark x1=(at(share)) x2=(at(share)) y1=(TOP) y2=(bottom) {}
-                    text class={ "mark " (side(share)) } x=(at(share)) dx=(if share > 0.8 { -5 } else { 5 }) y=(TOP + 12) { (word.of(reader.lang)) }
-                }
-                (axis.labels(reader, bottom))
-                (hints(reader, axis, steps, bottom))
-            } }
+            }
         }
     }
 }

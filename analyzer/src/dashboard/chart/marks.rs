@@ -159,12 +159,16 @@ pub(in crate::dashboard) fn ratio_bar(
     }
 }
 
+/// Failures that fill a small chart: one shall not look like a flood.
+const LEAST_TOP: u64 = 6;
+
 /// Failures over time in the height of a line of text.
 pub(in crate::dashboard) fn spark(reader: &Reader, points: &[Point], until_ms: i64) -> Markup {
     let Some(buckets) = Buckets::of(reader, points, until_ms) else {
         return html! {};
     };
-    let top = buckets.points.iter().map(|p| p.failed).max().unwrap_or(0);
+    let most = buckets.points.iter().map(|p| p.failed).max().unwrap_or(0);
+    let top = most.max(LEAST_TOP);
     html! {
         svg.spark aria-hidden="true" width="100%" height="22" {
             line.base x1="0" x2="100%" y1="21.5" y2="21.5" {}
