@@ -95,3 +95,43 @@ impl DeviceAuthority {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use kbwatch_collector::{CollectorConfig, identity};
+    use rcgen::{BasicConstraints, IsCa};
+
+    use super::*;
+
+    fn authority(folder: &Path) -> DeviceAuthority {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        let cert = params.self_signed(&key).unwrap();
+        std::fs::write(folder.join("ca.pem"), cert.pem()).unwrap();
+        std::fs::write(folder.join("ca.key"), key.serialize_pem()).unwrap();
+        DeviceAuthority::load(folder).unwrap()
+    }
+
+    #[test]
+    fn an_enrolled_device_is_who_its_certificate_says() {
+        let folder = tempfile::tempdir().unwrap();
+        let tls = authority(folder.path())
+            .enrol("zj-0042-te003", folder.path())
+            .unwrap();
+        let config = CollectorConfig {
+            tls: Some(tls),
+            ..CollectorConfig::default()
+        };
+        assert_eq!(identity::device_id(&config).unwrap(), "zj-0042-te003");
+    }
+
+    #[test]
+    fn a_folder_without_an_authority_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let refused = DeviceAuthority::load(folder.path())
+            .unwrap_err()
+            .to_string();
+        assert!(refused.contains("ca.key"), "{refused}");
+    }
+}
