@@ -4,9 +4,9 @@
 //! record that is read twice gives events with the same ids; memory does not
 //! grow with the file; a line over 64 KiB is cut and counted.
 //!
-//! The path of a line: [`split`] cuts it out of the bytes, a grammar ([`cbs`],
-//! [`dism`] …) reads it and keeps what later lines may complete ([`pending`]),
-//! [`report`] gives every event identity, masked evidence and, from [`clock`],
+//! The path of a line: `split` cuts it out of the bytes, a grammar (`cbs`,
+//! `dism` …) reads it and keeps what later lines may complete (`pending`),
+//! `report` gives every event identity, masked evidence and, from `clock`,
 //! its UTC time.
 
 mod cbs;

@@ -12,6 +12,7 @@ mod head;
 mod hydration;
 mod memory;
 mod noise;
+mod open;
 mod package;
 mod session;
 mod sfc;
@@ -25,6 +26,7 @@ use kbwatch_proto::words::{EventResult, Phase, TimeSource};
 
 use self::head::Csi;
 use self::memory::Memory;
+use self::open::push_open;
 use super::clock::Trust;
 use super::panther::Head;
 use super::pending::Pending;
@@ -117,111 +119,6 @@ impl CbsGrammar {
             report.counts.unknown += 1;
             if report.with_noise {
                 self.noise(&head, report);
-            }
-        }
-    }
-
-    /// Tells what is open as far as it is known.
-    pub(crate) fn settle(&mut self, report: &mut Report<'_>) {
-        let Self {
-            damages,
-            summary,
-            row,
-            verdicts,
-            finding,
-            drivers,
-            memory,
-            ..
-        } = self;
-        for damage in damages {
-            if !memory.was_told(hash::key(damage.scan, &damage.event)) {
-                damage.tell_so_far(report);
-            }
-        }
-        let singles = [summary, row, finding];
-        for pending in singles.into_iter().flatten() {
-            if summary::is_worth_telling(&pending.event) {
-                pending.tell_so_far(report);
-            }
-        }
-        for pending in verdicts.iter_mut().chain(drivers) {
-            pending.tell_so_far(report);
-        }
-    }
-
-    /// Tells what is open for the last time.
-    pub(crate) fn close(&mut self, report: &mut Report<'_>) {
-        self.close_damages(report);
-        self.close_delta(report);
-        self.close_row(report);
-        self.close_summary(report);
-        self.close_finding(report);
-        for pending in self.verdicts.drain(..).chain(self.drivers.drain(..)) {
-            pending.close(report);
-        }
-        self.rebuilding = None;
-    }
-
-    /// Start of the oldest record that a restart must read again. The current
-    /// record always counts: its continuation lines may still come.
-    pub(crate) fn open_since(&self) -> Option<(u64, u64)> {
-        if self.record.ordinal == 0 {
-            return None;
-        }
-        let open = self.all_open().map(|pending| pending.start).min();
-        Some(open.map_or(self.record.start, |start| start.min(self.record.start)))
-    }
-
-    pub(crate) fn memory(&self) -> serde_json::Value {
-        let oldest = self.all_open().min_by_key(|pending| pending.start);
-        let scan = oldest.map_or(self.memory.scan, |pending| pending.scan);
-        serde_json::to_value(self.memory.as_of(scan)).unwrap_or_default()
-    }
-
-    pub(crate) fn recall(&mut self, memory: serde_json::Value) {
-        self.memory = serde_json::from_value(memory).unwrap_or_default();
-    }
-
-    fn all_open(&self) -> impl Iterator<Item = &Pending> {
-        self.damages
-            .iter()
-            .chain(&self.delta)
-            .chain(&self.summary)
-            .chain(&self.row)
-            .chain(&self.verdicts)
-            .chain(&self.finding)
-            .chain(&self.drivers)
-    }
-
-    fn has_open(&self) -> bool {
-        self.all_open().next().is_some()
-    }
-
-    /// Closes what a new head ends, and what has waited too long.
-    fn lose_patience(&mut self, report: &mut Report<'_>) {
-        let now = self.record.ordinal;
-        let stale = |pending: &Pending| now - pending.born > PATIENCE;
-        self.close_row(report);
-        self.close_complete_damages(report);
-        if self.damages.iter().any(stale) {
-            self.close_damages(report);
-        }
-        if self.delta.as_ref().is_some_and(stale) {
-            self.close_delta(report);
-        }
-        if self.summary.as_ref().is_some_and(stale) {
-            self.close_summary(report);
-        }
-        if self
-            .finding
-            .as_ref()
-            .is_some_and(|open| now - open.born > 1)
-        {
-            self.close_finding(report);
-        }
-        for open in [&mut self.verdicts, &mut self.drivers] {
-            while open.first().is_some_and(stale) {
-                open.remove(0).close(report);
             }
         }
     }
@@ -338,12 +235,4 @@ impl CbsGrammar {
     fn open(&self, event: UpdateEvent) -> Pending {
         Pending::open(event, self.record.start, self.record.ordinal).within(self.memory.scan)
     }
-}
-
-/// Keeps a family of open events small: the oldest is told.
-fn push_open(open: &mut Vec<Pending>, pending: Pending, report: &mut Report<'_>) {
-    if open.len() == MAX_OPEN {
-        open.remove(0).close(report);
-    }
-    open.push(pending);
 }

@@ -1,0 +1,141 @@
+//! Calls of the update API in a decoded log: how an install, a download or a
+//! search ended for the client that asked.
+
+use kbwatch_proto::words::{EventResult, Phase};
+
+use super::super::{call_result, phase_of_call};
+use super::{DecodedGrammar, Head, SAME_CALL_MS, client_of};
+use crate::parse::pending::Pending;
+use crate::parse::report::{Report, add_evidence, put};
+use crate::parse::{outcome, scan};
+
+impl DecodedGrammar {
+    /// `Install call complete (succeeded = 1, …, failed = 0, cancelled = 0, …`.
+    pub(super) fn call_complete(&mut self, head: &Head<'_>, report: &mut Report<'_>) -> bool {
+        let Some(phase) = phase_of_call(head.text) else {
+            return false;
+        };
+        let Some(result) = call_result(head.text) else {
+            return false;
+        };
+        if self.is_told_again(phase, head) {
+            return true;
+        }
+        let mut event = self.begin(head, report, phase, result);
+        event
+            .client
+            .clone_from(&self.memory.thread(&head.thread).client);
+        if let Some(error) = self.call_error.take() {
+            if error.event.phase == phase {
+                event.hresult = error.event.hresult;
+                event.client = error.event.client;
+            } else {
+                error.close(report);
+            }
+        }
+        let open = Pending::open(event, self.start, self.ordinal);
+        self.calls.push((head.thread.clone(), open));
+        true
+    }
+
+    /// Whether another thread just told of this call.
+    pub(super) fn is_told_again(&self, phase: Phase, head: &Head<'_>) -> bool {
+        let counters = scan::after(head.text, b"call complete").unwrap_or_default();
+        self.calls.iter().any(|(_, open)| {
+            let printed = open.event.printed_at_ms.unwrap_or_default();
+            let told = scan::after(open.event.evidence.as_bytes(), b"call complete");
+            let told = scan::before(told.unwrap_or_default(), b"\n");
+            open.event.phase == phase
+                && (head.printed_at_ms - printed).abs() <= SAME_CALL_MS
+                && told.trim_ascii_end() == counters
+        })
+    }
+
+    pub(super) fn reboot(&mut self, answer: &[u8], head: &Head<'_>, report: &mut Report<'_>) {
+        let Some(at) = self
+            .calls
+            .iter()
+            .position(|(thread, _)| *thread == head.thread)
+        else {
+            return;
+        };
+        let required = answer.starts_with(b"True");
+        let (_, open) = &mut self.calls[at];
+        open.enrich(|event| {
+            event.reboot_required = Some(required);
+            if required && event.result == EventResult::Success {
+                event.result = EventResult::PendingReboot;
+            }
+            add_evidence(event, head.text);
+        });
+        open.tell_so_far(report);
+    }
+
+    /// `ClientId = X: Exit code = 0x00000000; Call error code = 0x80240022`.
+    pub(super) fn call_failed(&mut self, head: &Head<'_>, report: &mut Report<'_>) {
+        let code = scan::after(head.text, b"Call error code = ").and_then(scan::code);
+        let Some(code) = code.filter(|code| *code != 0) else {
+            return;
+        };
+        let thread = self.memory.thread(&head.thread).clone();
+        let Ok(phase) = thread.phase.parse() else {
+            self.await_counters(code, Phase::Download, head, report);
+            return;
+        };
+        self.await_counters(code, phase, head, report);
+    }
+
+    pub(super) fn await_counters(
+        &mut self,
+        code: u32,
+        phase: Phase,
+        head: &Head<'_>,
+        report: &mut Report<'_>,
+    ) {
+        let mut event = self.begin(head, report, phase, outcome::of_code(code));
+        event.hresult = Some(code);
+        event.client = client_of(head.text);
+        if let Some(before) =
+            self.call_error
+                .replace(Pending::open(event, self.start, self.ordinal))
+        {
+            before.close(report);
+        }
+    }
+
+    /// `OnDownloadJobFailure - UUP update GUID.1 in the sandbox … failed with
+    /// 0x8024000b.`
+    pub(super) fn job_failure(&mut self, head: &Head<'_>, report: &mut Report<'_>) -> bool {
+        if !head.text.starts_with(b"OnDownloadJobFailure") {
+            return false;
+        }
+        let Some(code) = scan::after(head.text, b"failed with ").and_then(scan::code) else {
+            return true;
+        };
+        let mut event = self.begin(head, report, Phase::Download, outcome::of_code(code));
+        event.hresult = Some(code);
+        self.name_update(&mut event, scan::after(head.text, b"update "));
+        report.tell(event);
+        true
+    }
+
+    /// `* END * Finding updates CallerId = X, Exit code = 0x8024402c`.
+    pub(super) fn search_end(&mut self, head: &Head<'_>, report: &mut Report<'_>) -> bool {
+        let Some(rest) = head.text.strip_prefix(b"* END *") else {
+            return false;
+        };
+        if phase_of_call(rest) != Some(Phase::Scan) {
+            return false;
+        }
+        let code = scan::after(rest, b"xit code = ").and_then(scan::code);
+        let Some(code) = code.filter(|code| *code != 0) else {
+            return true;
+        };
+        let mut event = self.begin(head, report, Phase::Scan, outcome::of_code(code));
+        event.hresult = Some(code);
+        event.client = client_of(rest);
+        put(&mut event, "operation", "search");
+        report.tell(event);
+        true
+    }
+}
