@@ -122,11 +122,7 @@ pub(super) async fn keep_connected(settings: Settings, tell: mpsc::Sender<Heard>
         }
         if !std::mem::replace(&mut complained, true) {
             let gateway = &settings.gateway;
-            tracing::warn!(
-                gateway,
-                why,
-                "stream to the gateway ended, connecting again"
-            );
+            tracing::warn!(gateway, why, "no stream to the gateway, connecting again");
         }
     }
 }
