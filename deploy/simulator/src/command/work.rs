@@ -49,9 +49,24 @@ async fn until_settled(fleet: &RunningFleet, patience: Duration) -> Result<(), C
 
 async fn until_interrupted(fleet: &RunningFleet) -> Result<(), CommandError> {
     tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => Ok(interrupted?),
+        interrupted = interrupted() => Ok(interrupted?),
         never = report_progress(fleet) => never,
     }
+}
+
+/// Ctrl-C, or the request to end that service managers send.
+async fn interrupted() -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            interrupted = tokio::signal::ctrl_c() => interrupted,
+            _ = terminate.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
 }
 
 async fn report_progress(fleet: &RunningFleet) -> Result<(), CommandError> {
