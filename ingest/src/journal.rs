@@ -5,14 +5,29 @@
 //! INSERT, in Kafka after all in-sync replicas have it. Until then the sender
 //! owns the batch.
 
+use std::time::Duration;
+
 use kbwatch_proto::journal::JournalRecord;
+use prost::Message;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{FutureProducer, FutureRecord};
 use tokio::sync::{mpsc, oneshot};
 
-/// Where receive puts batches.
+pub use crate::kafka::{JournalError, lag};
+
+use crate::config::KafkaConfig;
+use crate::kafka::{Logged, MAX_RECORD_LEN, client_config, ensure_topic};
+
+/// Bytes that the producer may hold, in KiB: as much as receive lets wait.
+const PRODUCER_QUEUE_KIB: &str = "262144";
+
+/// Where receive puts batches; clones are the same journal.
 #[derive(Clone)]
 pub enum Journal {
     /// Straight to the store of this process.
     Direct(mpsc::Sender<Entry>),
+    /// To a topic of Kafka.
+    Kafka(KafkaJournal),
 }
 
 /// One batch on its way to the store of this process.
@@ -24,6 +39,13 @@ pub struct Entry {
     pub durable: oneshot::Sender<()>,
 }
 
+/// The producing end of the topic of batches.
+#[derive(Clone)]
+pub struct KafkaJournal {
+    producer: FutureProducer<Logged>,
+    topic: String,
+}
+
 /// A batch that did not become durable; the sender has to come again.
 #[derive(Debug, thiserror::Error)]
 pub enum AppendError {
@@ -33,6 +55,9 @@ pub enum AppendError {
     /// The other side stopped before the batch was durable.
     #[error("append to the journal: the store stopped first")]
     Stopped,
+    /// The brokers did not take the batch.
+    #[error("append to the journal: {0}")]
+    Broker(#[source] KafkaError),
 }
 
 impl Journal {
@@ -42,22 +67,72 @@ impl Journal {
         (Self::Direct(tx), rx)
     }
 
+    /// The journal in Kafka; creates its topic unless it is there.
+    ///
+    /// # Errors
+    /// No broker answers, or the topic is refused.
+    pub async fn kafka(config: &KafkaConfig) -> Result<Self, JournalError> {
+        ensure_topic(config).await?;
+        let producer = client_config(config, "kbwatch-receive")
+            // Durable means: every in-sync replica has it, once.
+            .set("acks", "all")
+            .set("enable.idempotence", "true")
+            // Batches come compressed.
+            .set("compression.codec", "none")
+            .set("message.max.bytes", MAX_RECORD_LEN.to_string())
+            .set(
+                "message.timeout.ms",
+                config.delivery_deadline_ms.to_string(),
+            )
+            .set("queue.buffering.max.kbytes", PRODUCER_QUEUE_KIB)
+            .set("linger.ms", "5")
+            .create_with_context(Logged)
+            .map_err(|source| JournalError::new("prepare to produce", config, source))?;
+        Ok(Self::Kafka(KafkaJournal {
+            producer,
+            topic: config.topic.clone(),
+        }))
+    }
+
     /// Hands a batch on and returns once it is durable.
     ///
     /// # Errors
     /// Any error means: not known to be durable, send it again.
     pub async fn append(&self, record: JournalRecord) -> Result<(), AppendError> {
         match self {
-            Self::Direct(entries) => {
-                let (durable, told) = oneshot::channel();
-                entries
-                    .try_send(Entry { record, durable })
-                    .map_err(|refused| match refused {
-                        mpsc::error::TrySendError::Full(_) => AppendError::Full,
-                        mpsc::error::TrySendError::Closed(_) => AppendError::Stopped,
-                    })?;
-                told.await.map_err(|_| AppendError::Stopped)
+            Self::Direct(entries) => append_direct(entries, record).await,
+            Self::Kafka(journal) => journal.append(&record).await,
+        }
+    }
+}
+
+async fn append_direct(
+    entries: &mpsc::Sender<Entry>,
+    record: JournalRecord,
+) -> Result<(), AppendError> {
+    let (durable, told) = oneshot::channel();
+    entries
+        .try_send(Entry { record, durable })
+        .map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(_) => AppendError::Full,
+            mpsc::error::TrySendError::Closed(_) => AppendError::Stopped,
+        })?;
+    told.await.map_err(|_| AppendError::Stopped)
+}
+
+impl KafkaJournal {
+    async fn append(&self, record: &JournalRecord) -> Result<(), AppendError> {
+        let bytes = record.encode_to_vec();
+        // By device: a device's batches stay in order and with one store.
+        let message = FutureRecord::to(&self.topic)
+            .key(&record.device_id)
+            .payload(&bytes);
+        match self.producer.send(message, Duration::ZERO).await {
+            Ok(_) => Ok(()),
+            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {
+                Err(AppendError::Full)
             }
+            Err((failure, _)) => Err(AppendError::Broker(failure)),
         }
     }
 }

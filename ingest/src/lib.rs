@@ -7,10 +7,12 @@
 
 pub mod config;
 pub mod journal;
+mod kafka;
 pub mod metrics;
 pub mod migrate;
 pub mod pki;
 pub mod receive;
+pub mod status;
 pub mod store;
 
 pub use journal::Journal;

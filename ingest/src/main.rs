@@ -1,2 +1,199 @@
-//! Placeholder.
-fn main() {}
+//! `kbwatch-ingest receive | store | migrate | pki`.
+
+mod cli;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use clap::Parser;
+use kbwatch_ingest::config::{ConfigError, IngestConfig};
+use kbwatch_ingest::pki::{Authority, PkiError};
+use kbwatch_ingest::receive::{Gate, ReceiveError, device_id_is_valid};
+use kbwatch_ingest::status::{self, Readiness};
+use kbwatch_ingest::store::{self, Feed};
+use kbwatch_ingest::{Journal, Metrics, migrate};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tracing::{error, info};
+use tracing_subscriber::EnvFilter;
+
+use cli::{Cli, Command, PkiArguments};
+
+/// What `sysexits.h` calls wrong usage.
+const EXIT_USAGE: u8 = 64;
+
+type Outcome = Result<(), Box<dyn Error + Send + Sync>>;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(shown) => {
+            // Nobody is left to tell when the terminal is gone.
+            drop(shown.print());
+            return if shown.use_stderr() { EXIT_USAGE } else { 0 }.into();
+        }
+    };
+    let filter = EnvFilter::try_from_env("KBWATCH_LOG").unwrap_or_else(|_| "info".into());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    match run(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            error!("{}", told(failure.as_ref()));
+            let wrong_config = failure.is::<ConfigError>()
+                || matches!(failure.downcast_ref(), Some(ReceiveError::Config(_)));
+            if wrong_config {
+                EXIT_USAGE.into()
+            } else {
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+fn run(command: Command) -> Outcome {
+    let configured = match command {
+        Command::Pki(arguments) => return Ok(make_certificates(&arguments)?),
+        Command::Receive(ref configured)
+        | Command::Store(ref configured)
+        | Command::Migrate(ref configured) => configured,
+    };
+    let config = IngestConfig::load(configured.config.as_deref())?;
+    let runtime = tokio::runtime::Runtime::new()?;
+    runtime.block_on(async {
+        match command {
+            Command::Receive(_) if config.kafka.is_set() => receive_into_kafka(config).await,
+            Command::Receive(_) => receive_and_store(config).await,
+            Command::Store(_) => store_from_kafka(config).await,
+            _ => Ok(migrate(&config.clickhouse.client()).await?),
+        }
+    })
+}
+
+async fn receive_into_kafka(config: IngestConfig) -> Outcome {
+    let (metrics, shutdown) = (Metrics::default(), on_signal()?);
+    let gate = Gate::open(config.receive.clone()).await?;
+    let journal = Journal::kafka(&config.kafka).await?;
+    let status = serve_status(&config, &metrics, shutdown.clone(), false).await?;
+    gate.serve(journal, metrics, shutdown).await?;
+    ended(status).await
+}
+
+async fn store_from_kafka(config: IngestConfig) -> Outcome {
+    if !config.kafka.is_set() {
+        return Err(Box::new(ConfigError::Impossible {
+            key: "kafka.brokers",
+            value: "\"\"".to_owned(),
+            remedy: "name the brokers; without Kafka, receive stores by itself",
+        }));
+    }
+    let (metrics, shutdown) = (Metrics::default(), on_signal()?);
+    let client = config.clickhouse.client();
+    let status = serve_status(&config, &metrics, shutdown.clone(), true).await?;
+    let feed = Feed::Kafka(config.kafka);
+    store::run(config.store, feed, client, metrics, shutdown).await?;
+    ended(status).await
+}
+
+async fn receive_and_store(config: IngestConfig) -> Outcome {
+    let (metrics, shutdown) = (Metrics::default(), on_signal()?);
+    let gate = Gate::open(config.receive.clone()).await?;
+    let client = config.clickhouse.client();
+    let status = serve_status(&config, &metrics, shutdown.clone(), true).await?;
+    let (journal, entries) = Journal::direct(config.store.queue_batches);
+    let storing = tokio::spawn(store::run(
+        config.store,
+        Feed::Direct(entries),
+        client,
+        metrics.clone(),
+        shutdown.clone(),
+    ));
+    let received = gate.serve(journal, metrics, shutdown).await;
+    storing.await??;
+    received?;
+    ended(status).await
+}
+
+/// Asks everything to stop on SIGTERM and Ctrl-C.
+fn on_signal() -> Result<watch::Receiver<bool>, std::io::Error> {
+    let (stop, shutdown) = watch::channel(false);
+    let mut term = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        info!("stopping");
+        stop.send_replace(true);
+        // Kept until then: without a sender, everything would stop at once.
+        stop.closed().await;
+    });
+    Ok(shutdown)
+}
+
+/// Serves metrics and probes where an address for them is set.
+async fn serve_status(
+    config: &IngestConfig,
+    metrics: &Metrics,
+    shutdown: watch::Receiver<bool>,
+    needs_clickhouse: bool,
+) -> Result<Option<JoinHandle<std::io::Result<()>>>, status::StatusError> {
+    let Some(address) = config.status.listen else {
+        return Ok(None);
+    };
+    let readiness = Readiness {
+        shutdown,
+        clickhouse: needs_clickhouse.then(|| config.clickhouse.client()),
+    };
+    status::serve(address, metrics, readiness).await.map(Some)
+}
+
+async fn ended(status: Option<JoinHandle<std::io::Result<()>>>) -> Outcome {
+    match status {
+        Some(status) => Ok(status.await??),
+        None => Ok(()),
+    }
+}
+
+fn make_certificates(arguments: &PkiArguments) -> Result<(), PkiError> {
+    let folder = &arguments.folder;
+    let authority = Authority::load_or_create(folder)?;
+    let hosts: Vec<&str> = arguments.server.iter().map(String::as_str).collect();
+    if !hosts.is_empty() {
+        authority.server(&hosts)?.write(folder, "gateway")?;
+    }
+    for id in &arguments.device {
+        checked(id)?;
+        authority.device(id)?.write(folder, id)?;
+    }
+    for id in &arguments.importer {
+        checked(id)?;
+        authority.importer(id)?.write(folder, id)?;
+    }
+    info!(folder = %folder.display(), "certificates are there");
+    Ok(())
+}
+
+/// An id becomes a file's name: nothing but an id will do.
+fn checked(id: &str) -> Result<(), PkiError> {
+    if device_id_is_valid(&id.to_ascii_lowercase()) {
+        Ok(())
+    } else {
+        Err(PkiError::Id { id: id.to_owned() })
+    }
+}
+
+/// An error with what lies behind it.
+fn told(failure: &(dyn Error + 'static)) -> String {
+    let mut text = failure.to_string();
+    let mut source = failure.source();
+    while let Some(inner) = source {
+        text = format!("{text}: {inner}");
+        source = inner.source();
+    }
+    text
+}

@@ -30,6 +30,12 @@ pub enum PkiError {
         /// Why not.
         source: rcgen::Error,
     },
+    /// A text that can be no device's id.
+    #[error("{id:?} is no device id: letters, digits, '.', '_' and '-', at most 128")]
+    Id {
+        /// Which text.
+        id: String,
+    },
     /// A file that cannot be read or written.
     #[error("keep certificates in {path}")]
     Keep {

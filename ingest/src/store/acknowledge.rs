@@ -87,6 +87,10 @@ impl Progress {
         }
     }
 
+    pub(crate) fn topic(&self) -> &str {
+        &self.topic
+    }
+
     /// Notes that an offset goes to the store.
     pub(crate) fn given(&self, partition: i32, offset: i64) {
         let mut partitions = self.lock();

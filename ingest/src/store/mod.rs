@@ -3,13 +3,11 @@
 //! A batch is acknowledged after everything it promises is in ClickHouse: its
 //! rows, its facts, and a dead letter for what could not be stored.
 
-#[expect(dead_code, reason = "the consumer of Kafka is the other user")]
 mod acknowledge;
 mod batch;
-#[expect(dead_code, reason = "the consumer of Kafka is the other user")]
+mod consume;
 mod dead_letter;
 mod insert;
-#[expect(dead_code, reason = "the consumer of Kafka is the other user")]
 mod pipeline;
 mod presence;
 mod rows;
@@ -21,8 +19,11 @@ use clickhouse::Client;
 use tokio::sync::{mpsc, watch};
 
 use crate::Metrics;
-use crate::config::StoreConfig;
+use crate::config::{KafkaConfig, StoreConfig};
 use crate::journal::Entry;
+use crate::kafka::ensure_topic;
+use consume::consume;
+use pipeline::{JournalEnd, run_pipeline};
 
 pub use pipeline::StoreError;
 
@@ -30,11 +31,13 @@ pub use pipeline::StoreError;
 pub enum Feed {
     /// From the receive of this process; see [`crate::Journal::direct`].
     Direct(mpsc::Receiver<Entry>),
+    /// From the topic of Kafka, as one of a group of stores.
+    Kafka(KafkaConfig),
 }
 
 /// Stores batches until the feed ends: the direct one when every
-/// [`crate::Journal`] to it is dropped. After `shutdown` a failing insert is
-/// retried for the grace period only.
+/// [`crate::Journal`] to it is dropped, Kafka's after `shutdown`. From then on
+/// a failing insert is retried for the grace period only.
 ///
 /// # Errors
 /// See [`StoreError`]; whatever was not stored was not acknowledged either.
@@ -47,8 +50,20 @@ pub async fn run(
 ) -> Result<(), StoreError> {
     match feed {
         Feed::Direct(entries) => {
-            let journal = pipeline::JournalEnd::Memory(entries);
-            pipeline::run_pipeline(config, journal, client, metrics, shutdown).await
+            let journal = JournalEnd::Memory(entries);
+            run_pipeline(config, journal, client, metrics, shutdown).await
+        }
+        Feed::Kafka(kafka) => {
+            ensure_topic(&kafka).await?;
+            let consuming = consume(&kafka, &config, &metrics, shutdown.clone())?;
+            let journal = JournalEnd::Consumer(consuming.taken);
+            let outcome = run_pipeline(config, journal, client, metrics, shutdown).await;
+            // Its last commit and its good-bye to the group take a moment.
+            let left = tokio::task::spawn_blocking(|| consuming.thread.join()).await;
+            match left {
+                Ok(Ok(())) => outcome,
+                _ => outcome.and(Err(StoreError::Consumer)),
+            }
         }
     }
 }

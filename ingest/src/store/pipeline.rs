@@ -91,6 +91,12 @@ pub enum StoreError {
     /// The task that opens batches ended by a panic.
     #[error("open batches")]
     Opening(#[source] tokio::task::JoinError),
+    /// Kafka cannot be used.
+    #[error(transparent)]
+    Journal(#[from] crate::journal::JournalError),
+    /// The consumer's thread ended by a panic.
+    #[error("consume batches: the consumer's thread broke")]
+    Consumer,
 }
 
 /// Runs until the source is exhausted.

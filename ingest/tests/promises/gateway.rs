@@ -42,8 +42,36 @@ pub(crate) struct River {
     pub(crate) metrics: Metrics,
     stop: watch::Sender<bool>,
     receive: JoinHandle<Result<(), ReceiveError>>,
-    store: JoinHandle<Result<(), StoreError>>,
+    store: Option<JoinHandle<Result<(), StoreError>>>,
     _files: tempfile::TempDir,
+}
+
+/// What guards a gateway: its authority and the files of its certificates.
+struct Guarded {
+    authority: Authority,
+    files: tempfile::TempDir,
+}
+
+impl Guarded {
+    /// The configuration of a gateway with mutual TLS on a free port.
+    fn config(receive: &ReceiveConfig) -> (ReceiveConfig, Self) {
+        let authority = Authority::create("test authority").unwrap();
+        let files = tempfile::tempdir().unwrap();
+        let server = authority.server(&["localhost", "127.0.0.1"]).unwrap();
+        let (cert, key) = server.write(files.path(), "gateway").unwrap();
+        let client_ca = files.path().join("ca.pem");
+        std::fs::write(&client_ca, authority.cert_pem()).unwrap();
+        let config = ReceiveConfig {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            tls: Some(TlsConfig {
+                cert,
+                key,
+                client_ca,
+            }),
+            ..receive.clone()
+        };
+        (config, Self { authority, files })
+    }
 }
 
 /// Quick groups and receipts, so that tests do not wait.
@@ -83,42 +111,31 @@ impl River {
         Self::start_with(engine.client(), client, receive).await
     }
 
+    /// With mutual TLS, into a journal whose store runs elsewhere.
+    pub(crate) async fn start_into(engine: &TestEngine, journal: Journal) -> Self {
+        let (config, guarded) = Guarded::config(&ReceiveConfig::default());
+        let (stop, shutdown) = watch::channel(false);
+        let parts = (engine.client(), journal, None);
+        Self::open(parts, config, guarded, Metrics::default(), (stop, shutdown)).await
+    }
+
     async fn start_with(reader: Client, client: Client, receive: ReceiveConfig) -> Self {
-        let authority = Authority::create("test authority").unwrap();
-        let files = tempfile::tempdir().unwrap();
-        let server = authority.server(&["localhost", "127.0.0.1"]).unwrap();
-        let (cert, key) = server.write(files.path(), "gateway").unwrap();
-        let client_ca = files.path().join("ca.pem");
-        std::fs::write(&client_ca, authority.cert_pem()).unwrap();
-        let config = ReceiveConfig {
-            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            tls: Some(TlsConfig {
-                cert,
-                key,
-                client_ca,
-            }),
-            ..receive
-        };
-        Self::run((reader, client), config, authority, files).await
+        let (config, guarded) = Guarded::config(&receive);
+        Self::with_store((reader, client), config, guarded).await
     }
 
     /// Without TLS: devices declare themselves.
     pub(crate) async fn start_plain() -> Self {
         let client = fresh_database().await.client();
-        let config = ReceiveConfig {
-            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            ..ReceiveConfig::default()
-        };
-        let authority = Authority::create("unused").unwrap();
-        let files = tempfile::tempdir().unwrap();
-        Self::run((client.clone(), client), config, authority, files).await
+        let (mut config, guarded) = Guarded::config(&ReceiveConfig::default());
+        config.tls = None;
+        Self::with_store((client.clone(), client), config, guarded).await
     }
 
-    async fn run(
+    async fn with_store(
         (reader, client): (Client, Client),
         config: ReceiveConfig,
-        authority: Authority,
-        files: tempfile::TempDir,
+        guarded: Guarded,
     ) -> Self {
         let (stop, shutdown) = watch::channel(false);
         let metrics = Metrics::default();
@@ -130,18 +147,29 @@ impl River {
             metrics.clone(),
             shutdown.clone(),
         ));
+        let parts = (reader, journal, Some(store));
+        Self::open(parts, config, guarded, metrics, (stop, shutdown)).await
+    }
+
+    async fn open(
+        (client, journal, store): (Client, Journal, Option<JoinHandle<Result<(), StoreError>>>),
+        config: ReceiveConfig,
+        guarded: Guarded,
+        metrics: Metrics,
+        (stop, shutdown): (watch::Sender<bool>, watch::Receiver<bool>),
+    ) -> Self {
         let gate = Gate::open(config).await.unwrap();
         let address = gate.address();
         let receive = tokio::spawn(gate.serve(journal, metrics.clone(), shutdown));
         Self {
-            client: reader,
-            authority,
+            client,
+            authority: guarded.authority,
             address,
             metrics,
             stop,
             receive,
             store,
-            _files: files,
+            _files: guarded.files,
         }
     }
 
@@ -193,13 +221,15 @@ impl River {
     /// Stops both ends in order and says how they ended.
     pub(crate) async fn stop(self) -> (Result<(), ReceiveError>, Result<(), StoreError>) {
         self.stop.send_replace(true);
-        (self.receive.await.unwrap(), self.store.await.unwrap())
+        let store = self.store.expect("a store of its own");
+        (self.receive.await.unwrap(), store.await.unwrap())
     }
 
     /// Ends the store at once, wherever it is.
     pub(crate) async fn kill_store(&mut self) {
-        self.store.abort();
-        assert!((&mut self.store).await.unwrap_err().is_cancelled());
+        let store = self.store.take().expect("a store of its own");
+        store.abort();
+        assert!(store.await.unwrap_err().is_cancelled());
     }
 }
 

@@ -9,6 +9,8 @@ mod direct;
 #[cfg(test)]
 mod gateway;
 #[cfg(test)]
+mod kafka;
+#[cfg(test)]
 mod rejects;
 #[cfg(test)]
 mod senders;

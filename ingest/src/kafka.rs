@@ -1,0 +1,151 @@
+//! How ingest speaks to Kafka: the topic, the words that librdkafka logs, and
+//! how far the stores are behind.
+
+use std::time::Duration;
+
+use kbwatch_proto::batch::MAX_PAYLOAD_LEN;
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use tracing::{debug, error, info, warn};
+
+use crate::config::KafkaConfig;
+
+/// Largest record: a payload with its envelope and what receive adds.
+pub(crate) const MAX_RECORD_LEN: usize = MAX_PAYLOAD_LEN + 64 * 1024;
+
+/// Deadline of questions to the brokers.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// A Kafka that cannot be used as the journal.
+#[derive(Debug, thiserror::Error)]
+#[error("{attempted} at {brokers}")]
+pub struct JournalError {
+    attempted: &'static str,
+    brokers: String,
+    source: KafkaError,
+}
+
+impl JournalError {
+    pub(crate) fn new(attempted: &'static str, config: &KafkaConfig, source: KafkaError) -> Self {
+        Self {
+            attempted,
+            brokers: config.brokers.clone(),
+            source,
+        }
+    }
+}
+
+/// Settings that every client shares.
+pub(crate) fn client_config(config: &KafkaConfig, client_id: &str) -> ClientConfig {
+    let mut client = ClientConfig::new();
+    client
+        .set("bootstrap.servers", &config.brokers)
+        .set("client.id", client_id)
+        .set("socket.keepalive.enable", "true")
+        // A broker that came back is found within a second or two.
+        .set("reconnect.backoff.max.ms", "2000");
+    client
+}
+
+/// Passes librdkafka's words on to our log.
+pub(crate) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
+    match level {
+        RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
+            error!(facility, message, "kafka client");
+        }
+        RDKafkaLogLevel::Error | RDKafkaLogLevel::Warning => {
+            warn!(facility, message, "kafka client");
+        }
+        _ => debug!(facility, message, "kafka client"),
+    }
+}
+
+/// The context of clients that need nothing but their log.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Logged;
+
+impl ClientContext for Logged {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        warn!(%error, reason, "kafka client");
+    }
+}
+
+/// Creates the topic of sealed batches unless it is there.
+///
+/// # Errors
+/// No broker answers, or the topic is refused.
+pub(crate) async fn ensure_topic(config: &KafkaConfig) -> Result<(), JournalError> {
+    let failed = |source| JournalError::new("create the topic of batches", config, source);
+    let admin: AdminClient<Logged> = client_config(config, "kbwatch-setup")
+        .create_with_context(Logged)
+        .map_err(failed)?;
+    let record_len = MAX_RECORD_LEN.to_string();
+    let retention_ms = (u64::from(config.retention_h) * 3_600_000).to_string();
+    let replication = TopicReplication::Fixed(config.replication);
+    let topic = NewTopic::new(&config.topic, config.partitions, replication)
+        .set("max.message.bytes", &record_len)
+        .set("retention.ms", &retention_ms)
+        // Batches come compressed; brokers keep them as they are.
+        .set("compression.type", "producer");
+    let options = AdminOptions::new()
+        .request_timeout(Some(DEADLINE))
+        .operation_timeout(Some(DEADLINE));
+    let created = admin
+        .create_topics([&topic], &options)
+        .await
+        .map_err(failed)?;
+    for outcome in created {
+        match outcome {
+            Ok(topic) => info!(topic, "created the topic of batches"),
+            Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+            Err((_, code)) => return Err(failed(KafkaError::AdminOp(code))),
+        }
+    }
+    Ok(())
+}
+
+/// Records that the stores did not commit yet, over all partitions. Blocks for
+/// as long as the brokers take to answer.
+///
+/// # Errors
+/// No broker answers, or the topic is not there.
+pub fn lag(config: &KafkaConfig) -> Result<u64, JournalError> {
+    let failed = |source| JournalError::new("ask how far the stores are behind", config, source);
+    let asking: BaseConsumer = client_config(config, "kbwatch-lag")
+        .set("group.id", &config.group)
+        .create()
+        .map_err(failed)?;
+    let metadata = asking
+        .fetch_metadata(Some(&config.topic), DEADLINE)
+        .map_err(failed)?;
+    let mut asked = TopicPartitionList::new();
+    for partition in metadata
+        .topics()
+        .iter()
+        .flat_map(rdkafka::metadata::MetadataTopic::partitions)
+    {
+        asked.add_partition(&config.topic, partition.id());
+    }
+    let committed = asking.committed_offsets(asked, DEADLINE).map_err(failed)?;
+    let mut behind = 0;
+    for partition in committed.elements() {
+        let (low, high) = asking
+            .fetch_watermarks(&config.topic, partition.partition(), DEADLINE)
+            .map_err(failed)?;
+        let next = match partition.offset() {
+            Offset::Offset(next) => next.max(low),
+            _ => low,
+        };
+        behind += u64::try_from(high - next).unwrap_or(0);
+    }
+    Ok(behind)
+}
