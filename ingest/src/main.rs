@@ -104,16 +104,15 @@ async fn receive_and_store(config: IngestConfig) -> Outcome {
     let client = config.clickhouse.client();
     let status = serve_status(&config, &metrics, shutdown.clone(), true).await?;
     let (journal, entries) = Journal::direct(config.store.queue_batches);
-    let storing = tokio::spawn(store::run(
-        config.store,
-        Feed::Direct(entries),
-        client,
-        metrics.clone(),
-        shutdown.clone(),
-    ));
-    let received = gate.serve(journal, metrics, shutdown).await;
+    let feed = Feed::Direct(entries);
+    let (own, stop) = (metrics.clone(), shutdown.clone());
+    let mut storing = tokio::spawn(store::run(config.store, feed, client, own, stop));
+    tokio::select! {
+        received = gate.serve(journal, metrics, shutdown) => received?,
+        // It lives as long as receive does, unless it broke.
+        stored = &mut storing => return Ok(stored??),
+    }
     storing.await??;
-    received?;
     ended(status).await
 }
 

@@ -1,9 +1,11 @@
 //! From a device's stream to rows in ClickHouse, in one process.
 
-use crate::gateway::{River, batch, event, sealed, until};
+use crate::broken_line::{BrokenLine, Fault};
+use crate::gateway::{River, batch, event, fresh_database, sealed, until};
+use kbwatch_ingest::config::ReceiveConfig;
 use kbwatch_proto::batch::{Contents, pack};
 use kbwatch_proto::event::{FactsSnapshot, Health};
-use kbwatch_proto::telemetry::Batch;
+use kbwatch_proto::telemetry::{Batch, Outcome};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_durable_batch_is_in_the_table_with_every_field() {
@@ -44,10 +46,7 @@ async fn batches_of_many_devices_are_answered_and_none_is_lost_or_doubled() {
     for device in &mut devices {
         for _ in 0..5 {
             let receipt = device.receipt().await.unwrap().unwrap();
-            assert_eq!(
-                receipt.outcome(),
-                kbwatch_proto::telemetry::Outcome::Durable
-            );
+            assert_eq!(receipt.outcome(), Outcome::Durable);
         }
     }
     assert_eq!(river.stored().await, 20 * 5 * 50);
@@ -138,4 +137,96 @@ async fn stopping_gives_the_last_receipts_and_ends_the_streams() {
     assert!(matches!(device.receipt().await, Ok(None) | Err(_)));
     assert!(metrics.receive_batches().balances());
     assert_eq!(metrics.store_events().in_flight, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_identity_from_two_addresses_is_flagged_in_its_presence() {
+    let river = River::start().await;
+    let own = river.authority.device("pc-1").unwrap();
+    let mut first = river.with_certificate(&own).await.unwrap();
+    first.deliver(batch(1, 0, 1)).await;
+    until("it is present and no clone", async || {
+        river.count("v_presence WHERE NOT cloned").await == 1
+    })
+    .await;
+    let elsewhere = std::net::IpAddr::from([127, 0, 0, 2]);
+    let mut second = river.from(elsewhere, &own).await;
+    second.deliver(batch(1, 1, 1)).await;
+    until("it is flagged", async || {
+        river
+            .count("v_presence WHERE cloned AND peer = '127.0.0.2'")
+            .await
+            == 1
+    })
+    .await;
+    assert_eq!(river.metrics.clones(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_gateway_asks_to_come_again_and_loses_nothing() {
+    let receive = ReceiveConfig {
+        max_in_flight_bytes: 4 * 1024 * 1024,
+        ..ReceiveConfig::default()
+    };
+    let engine = fresh_database().await;
+    let line = BrokenLine::to(engine.url(), [Fault::HoldAnswer]).await;
+    let client = engine.client().with_url(&line.url);
+    let river = River::start_on(engine, client, receive).await;
+    let mut device = river.device("pc-1").await;
+    // Noise of a newer format does not shrink, and is parked unopened.
+    let large = |seq| {
+        let payload = (0..1_500_000_u32).map(|byte| (byte % 251) as u8).collect();
+        newer(seq, payload)
+    };
+    device.send(batch(0, 0, 1)).await;
+    line.held.notified().await;
+    for seq in 1..=3 {
+        device.send(large(seq)).await;
+    }
+    let receipt = device.receipt().await.unwrap().unwrap();
+    assert_eq!((receipt.batch_seq, receipt.outcome()), (3, Outcome::Retry));
+    assert!(receipt.retry_after_ms > 0);
+    assert!(river.metrics.receive_batches().balances());
+}
+
+fn newer(batch_seq: u64, payload: Vec<u8>) -> Batch {
+    Batch {
+        epoch: 1,
+        batch_seq,
+        format: kbwatch_proto::batch::FORMAT + 1,
+        checksum: kbwatch_proto::batch::checksum(&payload),
+        payload,
+        ..Batch::default()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_has_no_more_batches_waiting_than_its_window() {
+    let receive = ReceiveConfig {
+        window: 2,
+        ..ReceiveConfig::default()
+    };
+    let engine = fresh_database().await;
+    let line = BrokenLine::to(engine.url(), [Fault::HoldAnswer]).await;
+    let client = engine.client().with_url(&line.url);
+    let river = River::start_on(engine, client, receive).await;
+    let mut device = river.device("pc-1").await;
+    for seq in 0..10 {
+        device
+            .send(batch(seq, u32::try_from(seq).unwrap(), 1))
+            .await;
+    }
+    line.held.notified().await;
+    until("the window is full", async || {
+        river.metrics.receive_batches().in_flight == 2
+    })
+    .await;
+    // Others are heard meanwhile, and the first one still is not.
+    let mut other = river.device("pc-2").await;
+    other.send(batch(0, 100, 1)).await;
+    until("another stream is read", async || {
+        river.metrics.receive_batches().received > 2
+    })
+    .await;
+    assert_eq!(river.metrics.receive_batches().received, 3);
 }

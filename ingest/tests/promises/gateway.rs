@@ -1,7 +1,7 @@
 //! A gateway and a store on a real ClickHouse, and devices that speak to them
 //! over real gRPC.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use clickhouse::Client;
@@ -185,6 +185,17 @@ impl River {
         let identity = Identity::from_pem(&own.cert_pem, &own.key_pem);
         let tls = self.trust().identity(identity);
         open(connect(self.address, Some(tls)).await).await
+    }
+
+    /// A stream under a certificate, from another of our addresses.
+    pub(crate) async fn from(&self, local: IpAddr, own: &CertifiedKey) -> Stream {
+        let identity = Identity::from_pem(&own.cert_pem, &own.key_pem);
+        let endpoint = Endpoint::from_shared(format!("https://{}", self.address)).unwrap();
+        let endpoint = endpoint
+            .tls_config(self.trust().identity(identity))
+            .unwrap()
+            .local_address(Some(local));
+        open(endpoint.connect().await.unwrap()).await.unwrap()
     }
 
     /// TLS that trusts the gateway and shows nothing.

@@ -5,11 +5,15 @@ mod breaks;
 #[cfg(test)]
 mod broken_line;
 #[cfg(test)]
+mod commands;
+#[cfg(test)]
 mod direct;
 #[cfg(test)]
 mod gateway;
 #[cfg(test)]
 mod kafka;
+#[cfg(test)]
+mod migrations;
 #[cfg(test)]
 mod rejects;
 #[cfg(test)]

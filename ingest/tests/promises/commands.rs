@@ -1,0 +1,171 @@
+//! The commands as processes: exit codes, messages, probes, stopping.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use kbwatch_clickhouse_engine::testing::{TestEngine, engine};
+
+use crate::gateway::{batch, connect, open, until};
+
+fn ingest(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kbwatch-ingest"));
+    command
+        .args(arguments)
+        .env_remove("KBWATCH_KAFKA_BROKERS")
+        .env_remove("KBWATCH_CLICKHOUSE_URL");
+    command
+}
+
+fn with_config(command: &str, text: &str) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ingest.toml");
+    std::fs::write(&file, text).unwrap();
+    ingest(&[command, "--config"]).arg(&file).output().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn an_unknown_key_ends_with_64_and_its_name() {
+    for command in ["receive", "store", "migrate"] {
+        let output = with_config(command, "[receive]\nlisten_on = \"127.0.0.1:0\"\n");
+        assert_eq!(output.status.code(), Some(64));
+        assert!(said(&output).contains("listen_on"), "{}", said(&output));
+    }
+}
+
+#[test]
+fn an_impossible_value_ends_with_64_the_key_the_value_and_the_remedy() {
+    let output = with_config("receive", "[receive]\nlisten = \"0.0.0.0:7443\"\n");
+    assert_eq!(output.status.code(), Some(64));
+    let said = said(&output);
+    assert!(
+        said.contains("receive.listen = 0.0.0.0:7443") && said.contains("certificates"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_store_without_brokers_ends_with_64() {
+    let output = with_config("store", "");
+    assert_eq!(output.status.code(), Some(64));
+    assert!(said(&output).contains("kafka.brokers"));
+}
+
+#[test]
+fn wrong_usage_ends_with_64_and_help_with_0() {
+    assert_eq!(
+        ingest(&["receive", "--port"])
+            .output()
+            .unwrap()
+            .status
+            .code(),
+        Some(64)
+    );
+    assert_eq!(ingest(&[]).output().unwrap().status.code(), Some(64));
+    let help = ingest(&["--help"]).output().unwrap();
+    assert_eq!(help.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&help.stdout).contains("Exit codes"));
+}
+
+#[test]
+fn pki_makes_what_was_asked_for_and_refuses_ids_that_are_paths() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    let made = ingest(&[
+        "pki",
+        "--folder",
+        path,
+        "--server",
+        "localhost",
+        "--device",
+        "pc-1",
+    ])
+    .output();
+    assert!(made.unwrap().status.success());
+    for name in [
+        "ca.pem",
+        "ca.key",
+        "gateway.pem",
+        "gateway.key",
+        "pc-1.pem",
+        "pc-1.key",
+    ] {
+        assert!(folder.path().join(name).is_file(), "{name}");
+    }
+    let refused = ingest(&["pki", "--folder", path, "--device", "../pc-1"])
+        .output()
+        .unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+}
+
+fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+}
+
+/// One page of the status server; empty when nobody listens.
+fn page(address: SocketAddr, path: &str) -> String {
+    let mut text = String::new();
+    if let Ok(mut stream) = TcpStream::connect(address) {
+        write!(stream, "GET {path} HTTP/1.0\r\n\r\n").unwrap();
+        drop(stream.read_to_string(&mut text));
+    }
+    text
+}
+
+fn on(engine: &TestEngine, command: &mut Command) {
+    let connection = engine.connection();
+    command
+        .env("KBWATCH_CLICKHOUSE_URL", &connection.url)
+        .env("KBWATCH_CLICKHOUSE_USER", &connection.user)
+        .env("KBWATCH_CLICKHOUSE_PASSWORD", &connection.password)
+        .env("KBWATCH_CLICKHOUSE_DATABASE", &connection.database);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn receive_without_kafka_stores_by_itself_and_ends_well_on_sigterm() {
+    let engine = engine().await;
+    let mut migrate = ingest(&["migrate"]);
+    on(&engine, &mut migrate);
+    assert!(migrate.output().unwrap().status.success());
+
+    let (gate, status) = (free_address(), free_address());
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ingest.toml");
+    let text = format!("[receive]\nlisten = \"{gate}\"\n[status]\nlisten = \"{status}\"\n");
+    std::fs::write(&file, text).unwrap();
+    let mut receive = ingest(&["receive", "--config"]);
+    on(&engine, &mut receive);
+    let mut running = receive.arg(&file).stderr(Stdio::null()).spawn().unwrap();
+    until("it is ready", async || {
+        page(status, "/ready").contains("200 OK")
+    })
+    .await;
+
+    let mut device = open(connect(gate, None).await).await.unwrap();
+    let mut events = batch(1, 0, 5);
+    events.declared_device = "pc-1".to_owned();
+    device.deliver(events).await;
+    assert!(page(status, "/metrics").contains("kbwatch_store_stored_events_total 5"));
+    assert!(page(status, "/live").contains("200 OK"));
+
+    assert!(
+        Command::new("kill")
+            .arg(running.id().to_string())
+            .status()
+            .unwrap()
+            .success()
+    );
+    let ended = tokio::task::spawn_blocking(move || running.wait());
+    let ended = tokio::time::timeout(Duration::from_secs(20), ended)
+        .await
+        .unwrap();
+    assert!(ended.unwrap().unwrap().success());
+}

@@ -1,0 +1,46 @@
+//! Tables are brought forward once, and never quietly left different.
+
+use kbwatch_clickhouse_engine::testing::engine;
+use kbwatch_ingest::migrate;
+use kbwatch_ingest::migrate::MigrateError;
+
+use crate::gateway::fresh_database;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn migrating_again_or_from_two_places_at_once_changes_nothing() {
+    let client = engine().await.client();
+    let (first, second) = tokio::join!(migrate(&client), migrate(&client));
+    first.unwrap();
+    second.unwrap();
+    migrate(&client).await.unwrap();
+    let applied: u64 = client
+        .query("SELECT count() FROM ingest_schema_migrations FINAL")
+        .fetch_one()
+        .await
+        .unwrap();
+    assert_eq!(applied, 6);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_migration_that_changed_after_it_was_applied_stops_the_start() {
+    let client = fresh_database().await.client();
+    client
+        .query("INSERT INTO ingest_schema_migrations (name, checksum) VALUES ('0003_presence', 'other')")
+        .execute()
+        .await
+        .unwrap();
+    let refused = migrate(&client).await.unwrap_err();
+    assert!(matches!(refused, MigrateError::Changed { ref name } if name == "0003_presence"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_of_a_newer_version_stop_the_start() {
+    let client = fresh_database().await.client();
+    client
+        .query("INSERT INTO ingest_schema_migrations (name, checksum) VALUES ('9999_later', 'x')")
+        .execute()
+        .await
+        .unwrap();
+    let refused = migrate(&client).await.unwrap_err();
+    assert!(refused.to_string().contains("newer version"), "{refused}");
+}
