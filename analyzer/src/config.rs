@@ -26,6 +26,9 @@ pub struct AnalyzerConfig {
     pub min_devices: u64,
     /// KBs that are no updates of Windows for this purpose.
     pub ignored_kbs: Vec<String>,
+    /// Host names that may serve as repair sources; empty: any healthy device
+    /// on the right level may be proposed.
+    pub donors: Vec<String>,
     /// Where alerts go.
     pub webhooks: Vec<Webhook>,
     /// The database.
@@ -69,9 +72,89 @@ impl Default for AnalyzerConfig {
             alpha: 0.001,
             min_devices: 5,
             ignored_kbs: vec!["KB2267602".into(), "KB4052623".into(), "KB890830".into()],
+            donors: Vec::new(),
             webhooks: Vec::new(),
             clickhouse: ClickHouse::default(),
         }
+    }
+}
+
+/// A value that cannot be: correct it before anything starts.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{key} = {value}: {remedy}")]
+pub struct ConfigError {
+    /// Which key.
+    pub key: String,
+    /// What stands there.
+    pub value: String,
+    /// What would do.
+    pub remedy: String,
+}
+
+impl AnalyzerConfig {
+    /// Refuses impossible values before a socket opens.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let refuse = |key: &str, value: &dyn std::fmt::Display, remedy: &str| {
+            Err(ConfigError {
+                key: key.to_owned(),
+                value: value.to_string(),
+                remedy: remedy.to_owned(),
+            })
+        };
+        if self.listen.parse::<std::net::SocketAddr>().is_err() {
+            return refuse(
+                "listen",
+                &self.listen,
+                "give an address and a port, 127.0.0.1:8080",
+            );
+        }
+        if !(self.alpha > 0.0 && self.alpha < 0.5) {
+            return refuse("alpha", &self.alpha, "give a chance above 0 and below 0.5");
+        }
+        if self.cycle_ms < 100 {
+            return refuse("cycle_ms", &self.cycle_ms, "give at least 100");
+        }
+        if self.min_devices < 2 {
+            return refuse(
+                "min_devices",
+                &self.min_devices,
+                "give at least 2: one is no cluster",
+            );
+        }
+        if self.window_days == 0 {
+            return refuse("window_days", &self.window_days, "give at least 1");
+        }
+        let is_web = |url: &str| url.starts_with("http://") || url.starts_with("https://");
+        for hook in &self.webhooks {
+            if !is_web(&hook.url) {
+                return refuse(
+                    "webhooks.url",
+                    &hook.url,
+                    "give an http:// or https:// address",
+                );
+            }
+            if hook.secret.is_empty() {
+                return refuse(
+                    "webhooks.secret",
+                    &"",
+                    "give a secret that the receiver knows",
+                );
+            }
+        }
+        if !is_web(&self.clickhouse.url) {
+            let remedy = "give the address of ClickHouse's HTTP interface";
+            return refuse("clickhouse.url", &self.clickhouse.url, remedy);
+        }
+        Ok(())
+    }
+
+    /// A client of the configured database.
+    pub fn client(&self) -> clickhouse::Client {
+        clickhouse::Client::default()
+            .with_url(&self.clickhouse.url)
+            .with_user(&self.clickhouse.user)
+            .with_password(&self.clickhouse.password)
+            .with_database(&self.clickhouse.database)
     }
 }
 
@@ -83,5 +166,38 @@ impl Default for ClickHouse {
             password: String::new(),
             database: "kbwatch".into(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documented_defaults_are_those_of_the_code() {
+        let documented = include_str!("../../deploy/config/analyzer.toml");
+        let read: AnalyzerConfig = toml::from_str(documented).unwrap();
+        assert_eq!(read, AnalyzerConfig::default());
+        let keys = serde_json::to_value(AnalyzerConfig::default()).unwrap();
+        for key in keys.as_object().unwrap().keys() {
+            assert!(documented.contains(key.as_str()), "{key} is not documented");
+        }
+    }
+
+    #[test]
+    fn an_impossible_value_is_refused_with_its_remedy() {
+        let config = AnalyzerConfig {
+            min_devices: 1,
+            ..AnalyzerConfig::default()
+        };
+        let error = config.check().unwrap_err();
+        assert_eq!(error.key, "min_devices");
+        assert!(error.to_string().contains("at least 2"));
+        assert_eq!(AnalyzerConfig::default().check(), Ok(()));
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused() {
+        assert!(toml::from_str::<AnalyzerConfig>("lisssten = \"x\"").is_err());
     }
 }

@@ -4,16 +4,38 @@
 //! immutable [`view::View`]; API and pages only read it, through [`Shared`].
 
 pub mod api;
+pub mod attempts;
+mod baseline;
+mod board;
+mod causes;
+mod clusters;
 pub mod config;
+mod damage;
 pub mod dashboard;
+mod explain;
+mod facts;
+mod find;
+mod fleet;
 pub mod http;
+mod judge;
+pub mod kb;
+mod keep;
+mod ledger;
 pub mod load;
+mod metrics;
 mod migrate;
+mod picture;
 pub mod pipeline;
+pub mod releases;
+mod remedy;
 mod shared;
+pub mod tell;
 pub mod view;
 
-pub use config::AnalyzerConfig;
+pub use baseline::{BaselineError, import_baseline};
+pub use config::{AnalyzerConfig, ConfigError};
+pub use explain::{Cause, ExplainError, explain_csv};
 pub use migrate::{MigrateError, migrate};
 pub use pipeline::{Analyzer, AnalyzerError, run};
+pub use releases::{ImportError, ImportReport, ImportRollout, import_rollout};
 pub use shared::Shared;

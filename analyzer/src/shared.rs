@@ -1,19 +1,21 @@
 //! What the web face reads: the newest picture, and questions to the database
 //! that a picture of the whole fleet cannot answer.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 
+use crate::baseline::{BaselineError, import_baseline};
 use crate::load::{DeviceTimeline, LoadError, Reader, TimelineEvent};
+use crate::metrics::Metrics;
+use crate::releases::{ImportError, ImportReport, ImportRollout, import_rollout};
 use crate::view::View;
 
 /// Shared between the cycle, which publishes, and the web face, which reads.
 pub struct Shared {
     view: watch::Sender<Arc<View>>,
     reader: Reader,
-    registry: Mutex<Registry>,
+    metrics: Metrics,
 }
 
 impl Shared {
@@ -22,7 +24,7 @@ impl Shared {
         Self {
             view: watch::Sender::new(Arc::new(View::default())),
             reader,
-            registry: Mutex::new(Registry::default()),
+            metrics: Metrics::new(),
         }
     }
 
@@ -56,13 +58,27 @@ impl Shared {
         self.reader.events(device_id, event_ids).await
     }
 
+    /// Imports a rollout's target list; the next cycle shows it.
+    pub async fn import_rollout(
+        &self,
+        import: &ImportRollout,
+        now_ms: i64,
+    ) -> Result<ImportReport, ImportError> {
+        import_rollout(self.reader.client(), import, now_ms).await
+    }
+
+    /// Imports codes that the fleet is known to show; see [`import_baseline`].
+    pub async fn import_baseline(&self, csv: &[u8], now_ms: i64) -> Result<usize, BaselineError> {
+        import_baseline(self.reader.client(), csv, now_ms).await
+    }
+
+    /// Counts a cycle.
+    pub(crate) fn note_cycle(&self, view: &View, changed: usize) {
+        self.metrics.note(view, changed);
+    }
+
     /// Every metric of this stage as Prometheus text.
     pub fn metrics_text(&self) -> String {
-        let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut text = String::new();
-        match prometheus_client::encoding::text::encode(&mut text, &registry) {
-            Ok(()) => text,
-            Err(_) => String::new(),
-        }
+        self.metrics.text()
     }
 }

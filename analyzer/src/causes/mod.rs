@@ -1,0 +1,322 @@
+//! What do the failing ones have in common, and which facts only look guilty?
+//!
+//! Facts are those from before the attempt. Like is compared with like: risk
+//! ratios are common ratios over rings, and a fact is exonerated when its ratio
+//! vanishes once devices inside and outside the leading cause are compared
+//! apart.
+
+mod leaves;
+mod ratio;
+mod search;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::facts::{Facts, Words};
+use crate::view::{CauseCandidate, Exonerated};
+pub(crate) use leaves::{Item, Leaf, Leaves};
+pub(crate) use ratio::Fourfold;
+use ratio::mantel_haenszel;
+pub(crate) use search::{Asked, Found, search};
+
+/// Facts that name a device rather than describe it.
+const NAMING: [&str; 4] = ["hostname", "serial", "ip", "mac"];
+
+/// Devices are compared within the same value of this fact.
+const STRATUM: &str = "ring";
+
+/// Facts that look guilty from this crude ratio on.
+const LOOKS_GUILTY: f64 = 1.2;
+
+/// Facts that people blame first are cleared first.
+const BLAMED_FIRST: &str = "security";
+
+/// Most suspects that are looked into.
+const MOST_SUSPECTS: usize = 200;
+
+/// Most exonerated facts shown, and most devices named for each.
+const MAX_EXONERATED: usize = 8;
+const MAX_EXAMPLES: usize = 5;
+
+/// Two facts are told apart by at least one device in fifty.
+const INSEPARABLE: f64 = 0.98;
+
+/// A device that was tried.
+#[derive(Debug, Clone)]
+pub(crate) struct Tried {
+    /// Identity.
+    pub(crate) device_id: std::sync::Arc<str>,
+    /// Facts from before the attempt.
+    pub(crate) facts: Facts,
+    /// Whether it belongs to the cluster.
+    pub(crate) failed: bool,
+    /// Whether its latest attempt succeeded and it never failed so.
+    pub(crate) succeeded: bool,
+}
+
+/// What a search over devices brought.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Explained {
+    pub(crate) causes: Vec<CauseCandidate>,
+    pub(crate) exonerated: Vec<Exonerated>,
+}
+
+/// Explains which devices failed.
+pub(crate) fn explain(tried: &[Tried], words: &Words) -> Explained {
+    let leaves = to_leaves(tried, words);
+    let found = search(&leaves, Asked::SHOWN);
+    let causes = found
+        .iter()
+        .map(|found| candidate(&leaves, found))
+        .collect();
+    let exonerated = exonerate(&leaves, tried, &found);
+    Explained { causes, exonerated }
+}
+
+fn to_leaves(tried: &[Tried], words: &Words) -> Leaves {
+    let naming = naming_facts(tried, words);
+    let mut leaves = Leaves::default();
+    let ring = words.find(STRATUM);
+    for device in tried {
+        let mut items: Vec<Item> = Vec::new();
+        for (key, value) in device.facts.iter() {
+            let (key, value) = (words.text(*key), words.text(*value));
+            if value.is_empty() || naming.contains(key) {
+                continue;
+            }
+            items.push(leaves.item(key, &grouped(key, value)));
+        }
+        items.sort_unstable();
+        let stratum = ring
+            .and_then(|ring| crate::facts::value_of(&device.facts, ring))
+            .map_or(u32::MAX, crate::facts::Word::number);
+        leaves.rows.push(Leaf {
+            items,
+            failed: f64::from(u8::from(device.failed)),
+            total: 1.0,
+            usual: None,
+            exposure: 1.0,
+            stratum,
+        });
+    }
+    leaves
+}
+
+/// Facts with nearly as many values as devices say who, not what.
+fn naming_facts<'a>(tried: &[Tried], words: &'a Words) -> BTreeSet<&'a str> {
+    let mut values: HashMap<_, BTreeSet<_>> = HashMap::new();
+    for device in tried {
+        for (key, value) in device.facts.iter() {
+            values.entry(*key).or_default().insert(*value);
+        }
+    }
+    let many = tried.len() / 3;
+    let mut naming: BTreeSet<&str> = NAMING.into_iter().collect();
+    for (key, values) in values {
+        if values.len() > many.max(10) && !is_amount(words.text(key)) {
+            naming.insert(words.text(key));
+        }
+    }
+    naming
+}
+
+fn is_amount(key: &str) -> bool {
+    key.ends_with("_gb") || key.ends_with("_mb") || key.ends_with("_percent")
+}
+
+/// Amounts are compared by size class, everything else as it is.
+fn grouped(key: &str, value: &str) -> String {
+    if !is_amount(key) {
+        return value.to_owned();
+    }
+    match value.parse::<f64>() {
+        Ok(amount) if amount < 5.0 => "<5".into(),
+        Ok(amount) if amount < 20.0 => "5-20".into(),
+        Ok(_) => ">=20".into(),
+        Err(_) => value.to_owned(),
+    }
+}
+
+fn facts_of(leaves: &Leaves, items: &[Item]) -> BTreeMap<String, String> {
+    let names = items.iter().map(|item| leaves.name(*item));
+    names.map(|(k, v)| (k.to_owned(), v.to_owned())).collect()
+}
+
+fn candidate(leaves: &Leaves, found: &Found) -> CauseCandidate {
+    let counts = found.counts;
+    let about_ring = found
+        .items
+        .iter()
+        .any(|item| leaves.name(*item).0 == STRATUM);
+    let strata = strata(leaves, &found.items, |row| row.stratum);
+    let ratio = (!about_ring)
+        .then(|| mantel_haenszel(&strata))
+        .flatten()
+        .unwrap_or_else(|| counts.risk_ratio());
+    CauseCandidate {
+        facts: facts_of(leaves, &found.items),
+        inseparable: inseparable(leaves, &found.items),
+        failed: whole(counts.failed_in),
+        total: whole(counts.total_in),
+        failed_outside: whole(counts.failed_out),
+        total_outside: whole(counts.total_out),
+        risk_ratio: ratio.value,
+        interval: (ratio.low, ratio.high),
+    }
+}
+
+/// A sum of ones back to a count.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a sum of at most 2^52 ones"
+)]
+fn whole(sum: f64) -> u64 {
+    sum.round().max(0.0) as u64
+}
+
+fn strata<S: Ord>(leaves: &Leaves, items: &[Item], stratum: impl Fn(&Leaf) -> S) -> Vec<Fourfold> {
+    let mut strata: BTreeMap<S, Fourfold> = BTreeMap::new();
+    for row in &leaves.rows {
+        let inside = row.has(items);
+        let counts = strata.entry(stratum(row)).or_default();
+        counts.add(inside, row.failed, row.total);
+    }
+    strata.into_values().collect()
+}
+
+/// Facts with which `items` cannot be told apart.
+fn inseparable(leaves: &Leaves, items: &[Item]) -> Vec<BTreeMap<String, String>> {
+    let same = same_devices(leaves, items).into_iter();
+    same.map(|item| facts_of(leaves, &[item])).collect()
+}
+
+/// Single facts that hold on the same devices as `items`.
+fn same_devices(leaves: &Leaves, items: &[Item]) -> Vec<Item> {
+    let mut both: HashMap<Item, f64> = HashMap::new();
+    let mut alone: HashMap<Item, f64> = HashMap::new();
+    let mut inside = 0.0;
+    for row in &leaves.rows {
+        let has = row.has(items);
+        inside += if has { row.total } else { 0.0 };
+        for item in &row.items {
+            let sums = if has { &mut both } else { &mut alone };
+            *sums.entry(*item).or_default() += row.total;
+        }
+    }
+    let same = both.into_iter().filter(|(item, both)| {
+        let union = inside + alone.get(item).copied().unwrap_or_default();
+        !items.contains(item) && *both / union >= INSEPARABLE
+    });
+    let mut same: Vec<Item> = same.map(|(item, _)| item).collect();
+    same.sort_unstable();
+    same
+}
+
+/// Facts with a crude lift that is gone when devices inside and outside the
+/// leading cause, ring by ring, are compared apart.
+fn exonerate(leaves: &Leaves, tried: &[Tried], found: &[Found]) -> Vec<Exonerated> {
+    let Some(leading) = found.first() else {
+        return Vec::new();
+    };
+    let mut guilty: BTreeSet<Item> = found.iter().flat_map(|f| f.items.clone()).collect();
+    guilty.extend(same_devices(leaves, &leading.items));
+    let mut suspects = suspects(leaves);
+    suspects.retain(|(item, _)| !guilty.contains(item));
+    let mut cleared: Vec<Exonerated> = Vec::new();
+    for (item, crude) in suspects.iter().take(MOST_SUSPECTS) {
+        // One value of each fact will do: the one that looks guiltiest.
+        let key = leaves.name(*item).0;
+        if cleared.iter().any(|other| other.facts.contains_key(key)) {
+            continue;
+        }
+        cleared.extend(clear(leaves, tried, *item, *crude, leading));
+    }
+    cleared.sort_by(|a, b| {
+        let rank = |e: &Exonerated| !e.facts.keys().any(|key| key.starts_with(BLAMED_FIRST));
+        rank(a)
+            .cmp(&rank(b))
+            .then_with(|| b.crude_risk_ratio.total_cmp(&a.crude_risk_ratio))
+            .then_with(|| a.facts.cmp(&b.facts))
+    });
+    cleared.truncate(MAX_EXONERATED);
+    cleared
+}
+
+/// Facts with a crude lift, guiltiest first; support of a few says nothing.
+fn suspects(leaves: &Leaves) -> Vec<(Item, f64)> {
+    let mut sums: Vec<(f64, f64)> = vec![(0.0, 0.0); leaves.items()];
+    let (mut failed, mut total) = (0.0, 0.0);
+    for row in &leaves.rows {
+        failed += row.failed;
+        total += row.total;
+        for item in &row.items {
+            if let Some(sum) = sums.get_mut(*item as usize) {
+                sum.0 += row.failed;
+                sum.1 += row.total;
+            }
+        }
+    }
+    let mut suspects: Vec<(Item, f64)> = (0..)
+        .zip(sums)
+        .filter(|(_, (inside, inside_total))| *inside >= 3.0 && *inside_total < total)
+        .map(|(item, (failed_in, total_in))| {
+            let counts = Fourfold {
+                failed_in,
+                total_in,
+                failed_out: failed - failed_in,
+                total_out: total - total_in,
+            };
+            (item, counts.risk_ratio().value)
+        })
+        .filter(|(_, ratio)| *ratio >= LOOKS_GUILTY)
+        .collect();
+    suspects.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    suspects
+}
+
+fn clear(
+    leaves: &Leaves,
+    tried: &[Tried],
+    item: Item,
+    crude_risk_ratio: f64,
+    leading: &Found,
+) -> Option<Exonerated> {
+    let only = [item];
+    let of_ring = leaves.name(item).0 == STRATUM;
+    let strata = strata(leaves, &only, |row| {
+        let ring = if of_ring { 0 } else { row.stratum };
+        (row.has(&leading.items), ring)
+    });
+    let adjusted = mantel_haenszel(&strata);
+    let still_guilty = adjusted.is_some_and(|ratio| ratio.low > 1.0);
+    let innocent: Vec<&Tried> = leaves
+        .rows
+        .iter()
+        .zip(tried)
+        .filter(|(row, device)| row.has(&only) && device.succeeded && !device.failed)
+        .map(|(_, device)| device)
+        .collect();
+    if still_guilty || innocent.is_empty() {
+        return None;
+    }
+    let mut within: Vec<String> = leading
+        .items
+        .iter()
+        .map(|i| leaves.name(*i).0.to_owned())
+        .collect();
+    if !of_ring {
+        within.push(STRATUM.to_owned());
+    }
+    Some(Exonerated {
+        facts: facts_of(leaves, &only),
+        crude_risk_ratio,
+        adjusted_risk_ratio: adjusted.map_or(1.0, |ratio| ratio.value),
+        within,
+        counter_examples: innocent.len() as u64,
+        examples: innocent
+            .iter()
+            .take(MAX_EXAMPLES)
+            .map(|device| device.device_id.to_string())
+            .collect(),
+    })
+}

@@ -1,0 +1,307 @@
+//! The command line: what can be asked for, and what each answer is.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use kbwatch_analyzer::{
+    AnalyzerConfig, ImportRollout, explain_csv, import_baseline, import_rollout,
+};
+use tokio::sync::watch;
+
+/// Usage or configuration is wrong: `EX_USAGE`.
+const EXIT_USAGE: u8 = 64;
+
+/// A table that was given cannot be read.
+const EXIT_TABLE: u8 = 2;
+
+/// Finds what fails across the fleet, why, what heals it, and tells people.
+#[derive(Debug, Parser)]
+#[command(name = "kbwatch-analyzer", version)]
+pub(crate) struct Command {
+    /// What to do.
+    #[command(subcommand)]
+    ask: Ask,
+}
+
+#[derive(Debug, Subcommand)]
+enum Ask {
+    /// Look at the fleet over and over; serve pages, API and metrics.
+    Run(ConfigFile),
+    /// Bring the analyzer's tables up to date and end.
+    Migrate(ConfigFile),
+    /// Say what sets failed rows of a table apart.
+    ///
+    /// The table has attribute columns of any name, `failed` and `total`, and,
+    /// if a comparison period is known, `usual_failed` and `usual_total`. Rows
+    /// with the same attributes are summed; fractions are allowed.
+    Explain {
+        /// Table as CSV.
+        #[arg(long)]
+        csv: PathBuf,
+        /// How to print the causes.
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+    /// Declare rollouts.
+    Rollout {
+        /// What to do with them.
+        #[command(subcommand)]
+        ask: RolloutAsk,
+    },
+    /// Bring along what is known from before.
+    Baseline {
+        /// What to bring.
+        #[command(subcommand)]
+        ask: BaselineAsk,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum RolloutAsk {
+    /// Import a target list; the same name replaces the list before.
+    ///
+    /// The list is a CSV in UTF-8, UTF-16 or GBK with a column `device_id` (or
+    /// `hostname`, 设备, 计算机名) and, if wanted, `ring` and `excluded`.
+    Import {
+        /// Name of the rollout.
+        #[arg(long)]
+        name: String,
+        /// Name of the release: a month, `2023-01`.
+        #[arg(long)]
+        release: String,
+        /// KB of a build family that the shipped table does not know:
+        /// `19044=KB5022282` or, with its level, `19044=KB5022282@2486`.
+        #[arg(long = "kb", value_name = "FAMILY=KB")]
+        kbs: Vec<String>,
+        /// Target list.
+        #[arg(long)]
+        targets: PathBuf,
+        /// Depots to repair from: a CSV with `path` and `build` and, if wanted,
+        /// `name`, `edition`, `language`, `arch`.
+        #[arg(long)]
+        depots: Option<PathBuf>,
+        #[command(flatten)]
+        config: ConfigFile,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum BaselineAsk {
+    /// Import the result codes that this fleet is known to show, so that
+    /// alerts on new codes begin at once instead of after a day.
+    Import {
+        /// CSV with `hresult` and, if known, `last_seen`.
+        #[arg(long)]
+        codes: PathBuf,
+        #[command(flatten)]
+        config: ConfigFile,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct ConfigFile {
+    /// Settings as TOML; without it every key has its default.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+/// Prints what is wrong with the command line, or the help that was asked for.
+pub(crate) fn refuse(error: &clap::Error) -> ExitCode {
+    let is_help = !error.use_stderr();
+    if error.print().is_ok() && is_help {
+        return ExitCode::SUCCESS;
+    }
+    ExitCode::from(EXIT_USAGE)
+}
+
+/// Logs to stderr, as `RUST_LOG` asks, else what changed.
+pub(crate) fn start_logging() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+}
+
+/// An error with everything behind it, in one line.
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text = format!("{text}: {inner}");
+        cause = inner.source();
+    }
+    text
+}
+
+/// Does what was asked for.
+pub(crate) fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
+    if let Ask::Explain { csv, format } = &command.ask {
+        return Ok(explain(csv, *format));
+    }
+    let file = match &command.ask {
+        Ask::Run(file) | Ask::Migrate(file) => file,
+        Ask::Rollout {
+            ask: RolloutAsk::Import { config, .. },
+        }
+        | Ask::Baseline {
+            ask: BaselineAsk::Import { config, .. },
+        } => config,
+        Ask::Explain { .. } => return Ok(ExitCode::SUCCESS),
+    };
+    let config = match read_config(file.config.as_deref()) {
+        Ok(config) => config,
+        Err(error) => {
+            tracing::error!(
+                error = chain(error.as_ref()),
+                "the configuration is refused"
+            );
+            return Ok(ExitCode::from(EXIT_USAGE));
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(ask_database(command.ask, config))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn read_config(path: Option<&Path>) -> Result<AnalyzerConfig, Box<dyn Error>> {
+    let config = match path {
+        Some(path) => toml::from_str(&std::fs::read_to_string(path)?)?,
+        None => AnalyzerConfig::default(),
+    };
+    config.check()?;
+    Ok(config)
+}
+
+async fn ask_database(ask: Ask, config: AnalyzerConfig) -> Result<(), Box<dyn Error>> {
+    let client = config.client();
+    let now_ms = jiff::Timestamp::now().as_millisecond();
+    kbwatch_analyzer::migrate(&client).await?;
+    match ask {
+        Ask::Run(_) => serve(config, client).await,
+        Ask::Rollout { ask } => {
+            let report = import_rollout(&client, &to_import(ask)?, now_ms).await?;
+            tracing::info!(
+                targets = report.targets,
+                excluded = report.excluded,
+                repeated = report.repeated,
+                depots = report.depots,
+                kbs = ?report.kbs,
+                "imported the rollout"
+            );
+            Ok(())
+        }
+        Ask::Baseline {
+            ask: BaselineAsk::Import { codes, .. },
+        } => {
+            let known = import_baseline(&client, &std::fs::read(codes)?, now_ms).await?;
+            tracing::info!(known, "imported the baseline");
+            Ok(())
+        }
+        Ask::Migrate(_) | Ask::Explain { .. } => Ok(()),
+    }
+}
+
+fn to_import(ask: RolloutAsk) -> Result<ImportRollout, Box<dyn Error>> {
+    let RolloutAsk::Import {
+        name,
+        release,
+        kbs,
+        targets,
+        depots,
+        ..
+    } = ask;
+    let mut named = BTreeMap::new();
+    for pair in &kbs {
+        let (family, kb) = parse_kb(pair)
+            .ok_or_else(|| format!("--kb {pair:?} is not of the form 17763=KB5022286@3887"))?;
+        named.insert(family, kb);
+    }
+    Ok(ImportRollout {
+        name,
+        release,
+        kbs: named,
+        targets: std::fs::read(targets)?,
+        depots: depots.map(std::fs::read).transpose()?,
+    })
+}
+
+/// `17763=KB5022286` or `17763=KB5022286@3887`.
+fn parse_kb(pair: &str) -> Option<(u32, (String, Option<u32>))> {
+    let (family, kb) = pair.split_once('=')?;
+    let (kb, revision) = match kb.split_once('@') {
+        Some((kb, revision)) => (kb, Some(revision.parse().ok()?)),
+        None => (kb, None),
+    };
+    let digits = kb.strip_prefix("KB")?;
+    let sound = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    sound.then_some(())?;
+    Some((family.parse().ok()?, (kb.to_owned(), revision)))
+}
+
+async fn serve(config: AnalyzerConfig, client: clickhouse::Client) -> Result<(), Box<dyn Error>> {
+    let listener = tokio::net::TcpListener::bind(&config.listen).await?;
+    tracing::info!(listen = config.listen, "serving pages, API and metrics");
+    let (stop, stopped) = watch::channel(false);
+    tokio::spawn(async move {
+        asked_to_stop().await;
+        stop.send_replace(true);
+    });
+    kbwatch_analyzer::run(config, client, listener, stopped).await?;
+    Ok(())
+}
+
+async fn asked_to_stop() {
+    let interrupted = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminated) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = terminated.recv() => {}
+                _ = interrupted => {}
+            }
+            return;
+        }
+    }
+    drop(interrupted.await);
+}
+
+fn explain(csv: &Path, format: Format) -> ExitCode {
+    let explained = std::fs::read(csv)
+        .map_err(|error| error.to_string())
+        .and_then(|bytes| explain_csv(&bytes).map_err(|error| chain(&error)));
+    let causes = match explained {
+        Ok(causes) => causes,
+        Err(error) => {
+            tracing::error!(error, csv = %csv.display(), "could not explain the table");
+            return ExitCode::from(EXIT_TABLE);
+        }
+    };
+    let text = match format {
+        Format::Json => serde_json::to_string(&causes).unwrap_or_else(|_| "[]".to_owned()),
+        Format::Text if causes.is_empty() => "no cause stands out".to_owned(),
+        Format::Text => causes
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("\n"),
+    };
+    match writeln!(std::io::stdout(), "{text}") {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}

@@ -1,0 +1,283 @@
+//! What is said of a cluster: members, damage, causes, remedy.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use kbwatch_proto::result_code::ResultCode;
+use kbwatch_proto::words::Phase;
+
+use crate::attempts::{Attempt, Outcome};
+use crate::board::{Board, Standing};
+use crate::causes::{Explained, Tried, explain};
+use crate::damage::{DeviceDamage, group};
+use crate::find::{Ending, Signal};
+use crate::fleet::Fleet;
+use crate::judge::{Sight, life_of};
+use crate::kb::KbTable;
+use crate::keep::ClusterRow;
+use crate::picture::series;
+use crate::remedy::{Depot, Situation, Trouble, remedy};
+use crate::view::{Cluster, DamageGroup, MemberDevice, Remedy};
+
+/// Facts that people ask for beside a member.
+const SHOWN_FACTS: [&str; 7] = [
+    "class", "ring", "branch", "image", "model", "os_build", "ubr",
+];
+
+/// What describing needs beside the board.
+#[derive(Clone, Copy)]
+pub(crate) struct Around<'a> {
+    pub(crate) fleet: &'a Fleet,
+    pub(crate) kbs: &'a KbTable,
+    pub(crate) depots: &'a [Depot],
+    pub(crate) donors: Option<&'a BTreeSet<String>>,
+    pub(crate) now_ms: i64,
+    pub(crate) presence_limit_ms: i64,
+}
+
+/// What a cycle sees of an ending, for the judge.
+pub(crate) fn sight(board: &Board<'_>, ending: Ending, called: bool) -> Sight {
+    let ever = ever(board, ending);
+    let healed = ever.iter().filter(|s| s.latest.1 == Outcome::Succeeded);
+    let healed_at: Vec<i64> = healed.map(|s| s.latest.0.ended_at_ms).collect();
+    let since = ever.iter().flat_map(|s| s.failures(ending));
+    Sight {
+        kb: board.kb.to_owned(),
+        ending,
+        called,
+        failing: failing(board, ending)
+            .map(|(standing, at_ms)| (standing.number, at_ms))
+            .collect(),
+        ever_failed: ever.len() as u64,
+        healed: healed_at.len() as u64,
+        last_healed_ms: healed_at.into_iter().max(),
+        tried: board.tried(),
+        since_ms: since.map(|a| a.ended_at_ms).min().unwrap_or_default(),
+    }
+}
+
+/// Devices that ever failed so.
+fn ever<'b, 'a>(board: &'b Board<'a>, ending: Ending) -> Vec<&'b Standing<'a>> {
+    let pairs = board.standings.iter().zip(&board.trials);
+    let ever = pairs.filter(|(_, trial)| trial.ever.contains(&ending));
+    ever.map(|(standing, _)| standing).collect()
+}
+
+/// Devices that fail so now, and since when.
+fn failing<'b, 'a>(
+    board: &'b Board<'a>,
+    ending: Ending,
+) -> impl Iterator<Item = (&'b Standing<'a>, i64)> {
+    let pairs = board.standings.iter().zip(&board.trials);
+    pairs.filter_map(move |(standing, trial)| {
+        let failing = trial.failing.filter(|failing| failing.ending == ending)?;
+        Some((standing, failing.at_ms))
+    })
+}
+
+/// Answers that cost much and change little: kept while their input is the same.
+#[derive(Default)]
+pub(crate) struct Answers {
+    by_cluster: HashMap<String, (u64, Arc<Explained>)>,
+}
+
+impl Answers {
+    fn explained(
+        &mut self,
+        row: &ClusterRow,
+        board: &Board<'_>,
+        ending: Ending,
+        fleet: &Fleet,
+    ) -> Arc<Explained> {
+        let digest = digest(board, ending);
+        if let Some((known, answer)) = self.by_cluster.get(&row.cluster_id)
+            && *known == digest
+        {
+            return Arc::clone(answer);
+        }
+        let tried = tried(board, ending, fleet);
+        let answer = Arc::new(explain(&tried, &fleet.words));
+        self.by_cluster
+            .insert(row.cluster_id.clone(), (digest, Arc::clone(&answer)));
+        answer
+    }
+}
+
+/// Changes when any device of the board stands otherwise.
+fn digest(board: &Board<'_>, ending: Ending) -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hash = DefaultHasher::new();
+    for (standing, trial) in board.standings.iter().zip(&board.trials) {
+        let member = trial.ever.contains(&ending);
+        (trial.device, trial.closed, member).hash(&mut hash);
+        (standing.device.facts.len(), standing.ring).hash(&mut hash);
+    }
+    hash.finish()
+}
+
+/// Devices with a closed attempt, and whether they belong to the cluster.
+fn tried(board: &Board<'_>, ending: Ending, fleet: &Fleet) -> Vec<Tried> {
+    let ring = fleet.words.find("ring");
+    let pairs = board.standings.iter().zip(&board.trials);
+    let closed = pairs.filter(|(_, trial)| trial.closed);
+    closed
+        .map(|(standing, trial)| {
+            let mut facts = standing.facts_before(&fleet.words);
+            // The server's list has the last word on rings.
+            let listed = ring.zip(fleet.words.find(standing.ring));
+            if let Some((key, value)) = listed {
+                let other = facts.iter().filter(|(k, _)| *k != key);
+                let mut pairs: Vec<_> = other.copied().chain([(key, value)]).collect();
+                pairs.sort_unstable();
+                facts = Arc::from(pairs);
+            }
+            Tried {
+                device_id: Arc::clone(&standing.device.id),
+                facts,
+                failed: trial.ever.contains(&ending),
+                succeeded: standing.latest.1 == Outcome::Succeeded,
+            }
+        })
+        .collect()
+}
+
+/// The ending that a kept row names.
+pub(crate) fn ending_of_row(row: &ClusterRow) -> Ending {
+    Ending {
+        hresult: row.hresult,
+        phase: row.phase.parse::<Phase>().unwrap_or_default(),
+    }
+}
+
+/// Everything that is said of one cluster.
+pub(crate) fn describe(
+    row: &ClusterRow,
+    board: &Board<'_>,
+    signal: Option<&Signal>,
+    around: Around<'_>,
+    answers: &mut Answers,
+) -> Cluster {
+    let ending = ending_of_row(row);
+    let mut members: Vec<(&Standing<'_>, i64)> = failing(board, ending).collect();
+    members.sort_by(|a, b| {
+        b.1.cmp(&a.1)
+            .then_with(|| a.0.device.id.cmp(&b.0.device.id))
+    });
+    let ever = ever(board, ending);
+    let explained = answers.explained(row, board, ending, around.fleet);
+    let damage = damage(&ever, ending);
+    let failures = ever.iter().flat_map(|standing| standing.failures(ending));
+    let last_failure_at_ms = failures.map(|attempt| attempt.ended_at_ms).max();
+    let failing: Vec<usize> = members
+        .iter()
+        .map(|(standing, _)| standing.number)
+        .collect();
+    Cluster {
+        id: row.cluster_id.clone(),
+        kb: row.kb.clone(),
+        hresult: ResultCode(row.hresult).to_string(),
+        symbol: symbol(row.hresult),
+        phase: row.phase.clone(),
+        life: life_of(&row.life),
+        since_ms: row.since_at,
+        called_at_ms: row.called_at,
+        last_failure_at_ms: last_failure_at_ms.unwrap_or(row.since_at),
+        failed: row.failed,
+        ever_failed: row.ever_failed,
+        healed: row.healed,
+        tried: row.tried,
+        usual_rate: signal.map_or(0.0, |signal| signal.usual_rate),
+        p_value: signal.map_or(1.0, Signal::p_value),
+        devices: members
+            .iter()
+            .map(|(standing, at_ms)| member(standing, *at_ms, ending, around.fleet))
+            .collect(),
+        remedy: remedy_for(board, ending, &damage, &ever, &failing, around),
+        damage,
+        causes: explained.causes.clone(),
+        exonerated: explained.exonerated.clone(),
+        series: series(ever.iter().flat_map(|s| closings(s))),
+    }
+}
+
+/// Name of a code, or empty.
+pub(crate) fn symbol(hresult: u32) -> String {
+    ResultCode(hresult).symbol().unwrap_or_default().to_owned()
+}
+
+/// When the device's closed attempts ended, and whether they failed.
+fn closings(standing: &Standing<'_>) -> impl Iterator<Item = (i64, bool)> {
+    let closed = standing
+        .attempts
+        .iter()
+        .filter(|(_, outcome)| outcome.is_closed());
+    closed.map(|(attempt, outcome)| (attempt.ended_at_ms, outcome.is_failure()))
+}
+
+fn member(standing: &Standing<'_>, at_ms: i64, ending: Ending, fleet: &Fleet) -> MemberDevice {
+    let facts = standing.facts_before(&fleet.words);
+    let mut shown: BTreeMap<String, String> = SHOWN_FACTS
+        .iter()
+        .map(|key| ((*key).to_owned(), fleet.words.value(&facts, key).to_owned()))
+        .filter(|(_, value)| !value.is_empty())
+        .collect();
+    if !standing.ring.is_empty() {
+        shown.insert("ring".to_owned(), standing.ring.to_owned());
+    }
+    let attempts: Vec<&Attempt> = standing.failures(ending).collect();
+    let mut evidence: Vec<String> = Vec::new();
+    for attempt in attempts.iter().take(1) {
+        evidence.extend(attempt.evidence.iter().map(ToString::to_string));
+        evidence.extend(attempt.broken.iter().map(|b| b.evidence.to_string()));
+    }
+    evidence.dedup();
+    MemberDevice {
+        device_id: standing.device.id.to_string(),
+        failed_at_ms: at_ms,
+        attempts: u32::try_from(attempts.len()).unwrap_or(u32::MAX),
+        evidence,
+        facts: shown,
+    }
+}
+
+fn damage(ever: &[&Standing<'_>], ending: Ending) -> Vec<DamageGroup> {
+    let devices: Vec<DeviceDamage<'_>> = ever
+        .iter()
+        .map(|standing| DeviceDamage {
+            broken: standing.failures(ending).flat_map(|a| &a.broken).collect(),
+        })
+        .collect();
+    group(&devices)
+}
+
+fn remedy_for(
+    board: &Board<'_>,
+    ending: Ending,
+    damage: &[DamageGroup],
+    ever: &[&Standing<'_>],
+    failing: &[usize],
+    around: Around<'_>,
+) -> Remedy {
+    let trouble = Trouble {
+        kb: board.kb,
+        build: board.build,
+        hresult: ending.hresult,
+        damage,
+        broken: ever
+            .iter()
+            .flat_map(|standing| standing.failures(ending))
+            .flat_map(|attempt| &attempt.broken)
+            .collect(),
+        kbs: around.kbs,
+    };
+    let situation = Situation {
+        fleet: around.fleet,
+        kb: board.kb,
+        failing,
+        depots: around.depots,
+        donors: around.donors,
+        now_ms: around.now_ms,
+        presence_limit_ms: around.presence_limit_ms,
+    };
+    remedy(&trouble, &situation)
+}

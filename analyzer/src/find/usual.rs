@@ -1,0 +1,75 @@
+//! What is usual for a kind of update on this fleet.
+//!
+//! Learned from earlier KBs of the kind, from devices that belonged to no
+//! cluster there: what was an incident is not usual. Without history a wide
+//! prior stands in, and the test asks for more devices.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::rate::{real, upper_rate};
+use super::{Ending, Trial};
+
+/// Strength of the prior, in devices: without history a code is taken to be
+/// usual on up to 2 % of devices.
+const PRIOR_DEVICES: f64 = 100.0;
+
+/// Half the budget goes to codes that are known from earlier KBs.
+const SHARE_KNOWN: f64 = 0.5;
+
+/// Usual rates by ending.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Usual {
+    devices: u64,
+    ever: BTreeMap<Ending, u64>,
+    closed: u64,
+    failed: u64,
+}
+
+impl Usual {
+    /// Adds the devices of one earlier KB, without those in `excluded`.
+    pub(crate) fn learn(&mut self, trials: &[Trial], excluded: &BTreeSet<usize>) {
+        for trial in trials
+            .iter()
+            .filter(|trial| !excluded.contains(&trial.device))
+        {
+            self.devices += 1;
+            self.closed += u64::from(trial.closed);
+            self.failed += u64::from(trial.failing.is_some());
+            let endings: BTreeSet<Ending> = trial.ever.iter().copied().collect();
+            for ending in endings {
+                *self.ever.entry(ending).or_default() += 1;
+            }
+        }
+    }
+
+    /// Whether earlier KBs showed this ending.
+    pub(crate) fn knows(&self, ending: Ending) -> bool {
+        self.ever.contains_key(&ending)
+    }
+
+    /// Upper bound of the share of devices that usually ever end so.
+    pub(crate) fn upper_rate(&self, ending: Ending) -> f64 {
+        let seen = self.ever.get(&ending).copied().unwrap_or_default();
+        upper_rate(real(seen), real(self.devices), PRIOR_DEVICES)
+    }
+
+    /// Usual failure rate over all codes, by the one definition.
+    pub(crate) fn failure_rate(&self) -> f64 {
+        if self.closed == 0 {
+            return 0.0;
+        }
+        real(self.failed) / real(self.closed)
+    }
+
+    /// Part of the error budget that an ending may spend. Known endings share
+    /// one half; the n-th ending to appear among the others gets 6 ÷ π²n² of
+    /// the other half, which sums to that half however many appear.
+    pub(crate) fn share(&self, ending: Ending, order: usize) -> f64 {
+        if self.knows(ending) {
+            return SHARE_KNOWN / real(self.ever.len() as u64);
+        }
+        let nth = real(order as u64 + 1);
+        let series = std::f64::consts::PI.powi(2) / 6.0;
+        (1.0 - SHARE_KNOWN) / (series * nth * nth)
+    }
+}

@@ -1,0 +1,159 @@
+//! The fleet as it is held in memory between cycles: who there is, what each
+//! said of itself, and its attempts.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::attempts::{Clock, KbAttempts, Level, Outcome};
+use crate::facts::{Facts, FactsRevision, Words};
+use crate::kb::Build;
+
+/// One endpoint.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Device {
+    /// Identity, lower case.
+    pub id: Arc<str>,
+    /// Revisions of its facts, oldest first.
+    pub facts: Vec<FactsRevision>,
+    /// When it was last heard of, by the gateway's clock.
+    pub last_heard_ms: Option<i64>,
+    /// Its attempts, KB by KB.
+    pub kbs: Vec<KbAttempts>,
+    /// Latest sign of damage in its component store that no repair followed.
+    pub corrupt_at_ms: Option<i64>,
+    /// Update events stored, each counted once.
+    pub events: u64,
+}
+
+/// Facts that an update itself changes: what is read after an attempt says
+/// nothing of the time before.
+const VOLATILE: [&str; 5] = [
+    "ubr",
+    "os_build",
+    "pending_reboot",
+    "free_disk_gb",
+    "last_boot",
+];
+
+impl Device {
+    /// Its attempts of `kb`.
+    pub(crate) fn kb(&self, kb: &str) -> Option<&KbAttempts> {
+        self.kbs.iter().find(|attempts| attempts.kb == kb)
+    }
+
+    /// What it says of itself now.
+    pub(crate) fn facts_now(&self) -> Option<&Facts> {
+        self.facts.last().map(|revision| &revision.facts)
+    }
+
+    /// Its level now.
+    pub(crate) fn level_now(&self, words: &Words) -> Option<Build> {
+        self.facts_now().and_then(|facts| level(facts, words))
+    }
+
+    /// Every level that it stated.
+    pub(crate) fn levels(&self, words: &Words) -> Vec<Level> {
+        let mut levels = Vec::with_capacity(2 * self.facts.len());
+        for revision in &self.facts {
+            let Some(build) = level(&revision.facts, words) else {
+                continue;
+            };
+            for observed_at_ms in [revision.observed_at_ms, revision.confirmed_at_ms] {
+                levels.push(Level {
+                    observed_at_ms,
+                    build,
+                });
+            }
+        }
+        levels.dedup();
+        levels
+    }
+
+    /// Facts as of before `at_ms`.
+    ///
+    /// A device that was first asked after that moment lends its later facts,
+    /// without those that an update changes: they would explain every success.
+    pub(crate) fn facts_before(&self, at_ms: i64, words: &Words) -> Facts {
+        let before = self.facts.iter().rev().find(|r| r.observed_at_ms <= at_ms);
+        if let Some(revision) = before {
+            return Arc::clone(&revision.facts);
+        }
+        let Some(first) = self.facts.first() else {
+            return Arc::from([]);
+        };
+        let volatile: Vec<_> = VOLATILE.iter().filter_map(|key| words.find(key)).collect();
+        let mut pairs: Vec<_> = first.facts.iter().copied().collect();
+        pairs.retain(|(key, _)| !volatile.contains(key));
+        if let Some(build) = self.level_by_history(at_ms) {
+            let revision = (words.find("ubr"), words.find(&build.revision.to_string()));
+            let family = (
+                words.find("os_build"),
+                words.find(&build.family.to_string()),
+            );
+            pairs.extend(revision.0.zip(revision.1));
+            pairs.extend(family.0.zip(family.1));
+            pairs.sort_unstable();
+        }
+        Arc::from(pairs)
+    }
+
+    /// Level that the verified updates before `at_ms` had brought.
+    fn level_by_history(&self, at_ms: i64) -> Option<Build> {
+        let succeeded = self.kbs.iter().filter(|kb| {
+            kb.attempts.iter().any(|attempt| {
+                attempt.ended_at_ms <= at_ms
+                    && attempt.stand == crate::attempts::Stand::Closed(Outcome::Succeeded)
+            })
+        });
+        succeeded.filter_map(|kb| kb.build).max()
+    }
+
+    /// The clock for its attempts.
+    pub(crate) fn clock(&self, now_ms: i64, gone_silent_ms: i64) -> Clock {
+        Clock {
+            now_ms,
+            last_heard_ms: self.last_heard_ms,
+            gone_silent_ms,
+        }
+    }
+}
+
+/// Build and UBR in a revision of facts.
+fn level(facts: &Facts, words: &Words) -> Option<Build> {
+    Some(Build {
+        family: words.value(facts, "os_build").parse().ok()?,
+        revision: words.value(facts, "ubr").parse().ok()?,
+    })
+}
+
+/// All endpoints.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Fleet {
+    /// Every distinct text of facts.
+    pub words: Words,
+    /// Devices in order of first sight.
+    pub devices: Vec<Device>,
+    numbers: HashMap<Arc<str>, usize>,
+}
+
+impl Fleet {
+    /// Number of `device_id`, made if it is new.
+    pub(crate) fn number(&mut self, device_id: &str) -> usize {
+        if let Some(number) = self.numbers.get(device_id) {
+            return *number;
+        }
+        let id: Arc<str> = Arc::from(device_id);
+        let number = self.devices.len();
+        self.devices.push(Device {
+            id: Arc::clone(&id),
+            ..Device::default()
+        });
+        self.numbers.insert(id, number);
+        number
+    }
+
+    /// The device of that name.
+    pub(crate) fn find(&self, device_id: &str) -> Option<&Device> {
+        self.devices.get(*self.numbers.get(device_id)?)
+    }
+}

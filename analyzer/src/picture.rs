@@ -1,0 +1,297 @@
+//! Puts the picture together that people see.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::attempts::{Outcome, Stand};
+use crate::board::{Board, Standing, ending_of};
+use crate::clusters::symbol;
+use crate::find::rate::wilson;
+use crate::find::usual::Usual;
+use crate::fleet::{Device, Fleet};
+use crate::keep::CodeRow;
+use crate::tell::Failure;
+use crate::view::{
+    CodeCount, Fleet as FleetView, KbStatus, NewCode, Outcomes, Point, Rate, SilentDevice, Slice,
+};
+
+const HOUR_MS: i64 = 3_600_000;
+
+/// Charts show this many hours at most.
+const MAX_POINTS: usize = 24 * 45;
+
+/// A branch with this part of its devices silent has lost its link.
+const LINK_DOWN_SHARE: (usize, usize) = (4, 5);
+
+/// Fewest devices of a branch that say something about its link.
+const LINK_DOWN_DEVICES: usize = 3;
+
+/// New codes are shown for as long as they are remembered.
+const NEW_CODES_MS: i64 = 180 * 24 * HOUR_MS;
+
+/// How one KB fares.
+pub(crate) fn kb_status(board: &Board<'_>, usual: &Usual, clusters: Vec<String>) -> KbStatus {
+    let all = || board.standings.iter();
+    let mut codes: BTreeMap<u32, u64> = BTreeMap::new();
+    for standing in all().filter(|standing| standing.latest.1.is_failure()) {
+        *codes
+            .entry(ending_of(standing.latest.0).hresult)
+            .or_default() += 1;
+    }
+    let mut codes: Vec<CodeCount> = codes
+        .into_iter()
+        .map(|(hresult, devices)| CodeCount {
+            hresult: format!("0x{hresult:08x}"),
+            symbol: symbol(hresult),
+            devices,
+        })
+        .collect();
+    codes.sort_by(|a, b| {
+        b.devices
+            .cmp(&a.devices)
+            .then_with(|| a.hresult.cmp(&b.hresult))
+    });
+    let closed = all().filter_map(Standing::closed);
+    KbStatus {
+        kb: board.kb.to_owned(),
+        title: board.title.to_owned(),
+        build: board
+            .build
+            .map_or_else(String::new, |build| build.to_string()),
+        outcomes: outcomes(all()),
+        rate: rate(all()),
+        usual_rate: usual.failure_rate(),
+        first_attempt_at_ms: board.first_started_ms,
+        last_attempt_at_ms: closed
+            .map(|(attempt, _)| attempt.ended_at_ms)
+            .max()
+            .unwrap_or_default(),
+        codes,
+        series: series(
+            all()
+                .filter_map(Standing::closed)
+                .map(|(attempt, outcome)| (attempt.ended_at_ms, outcome.is_failure())),
+        ),
+        by_ring: slices(board, |standing| standing.ring),
+        by_class: slices(board, |standing| standing.class),
+        clusters,
+    }
+}
+
+fn slices<'b>(board: &'b Board<'_>, name: impl Fn(&'b Standing<'_>) -> &'b str) -> Vec<Slice> {
+    let mut groups: BTreeMap<&str, Vec<&Standing<'_>>> = BTreeMap::new();
+    for standing in &board.standings {
+        groups.entry(name(standing)).or_default().push(standing);
+    }
+    groups
+        .into_iter()
+        .map(|(name, standings)| Slice {
+            name: name.to_owned(),
+            outcomes: outcomes(standings.iter().copied()),
+            rate: rate(standings.iter().copied()),
+        })
+        .collect()
+}
+
+fn outcomes<'s, 'a: 's>(standings: impl Iterator<Item = &'s Standing<'a>>) -> Outcomes {
+    let mut outcomes = Outcomes::default();
+    for standing in standings {
+        let outcome = standing.latest.1;
+        let row = match outcome {
+            Outcome::Succeeded => &mut outcomes.succeeded,
+            Outcome::Failed | Outcome::RolledBack => &mut outcomes.failed,
+            Outcome::PendingReboot => &mut outcomes.pending,
+            Outcome::Cancelled => &mut outcomes.cancelled,
+            Outcome::Unknown => &mut outcomes.unknown,
+            Outcome::GoneSilent => &mut outcomes.gone_silent,
+        };
+        *row += 1;
+        outcomes.tried += u64::from(outcome.is_closed());
+        outcomes.healed += u64::from(standing.healed());
+    }
+    outcomes
+}
+
+/// Devices whose latest closed attempt failed ÷ devices with a closed attempt.
+pub(crate) fn rate<'s, 'a: 's>(standings: impl Iterator<Item = &'s Standing<'a>>) -> Rate {
+    let (mut failed, mut tried) = (0, 0);
+    for (_, outcome) in standings.filter_map(Standing::closed) {
+        tried += 1;
+        failed += u64::from(outcome.is_failure());
+    }
+    wilson(failed, tried)
+}
+
+/// Closed attempts per hour, hours without any left out.
+pub(crate) fn series(closings: impl Iterator<Item = (i64, bool)>) -> Vec<Point> {
+    let mut points: BTreeMap<i64, Point> = BTreeMap::new();
+    for (at_ms, failed) in closings {
+        let hour = at_ms.div_euclid(HOUR_MS) * HOUR_MS;
+        let point = points.entry(hour).or_insert(Point {
+            at_ms: hour,
+            ..Point::default()
+        });
+        point.tried += 1;
+        point.failed += u64::from(failed);
+    }
+    let skipped = points.len().saturating_sub(MAX_POINTS);
+    points.into_values().skip(skipped).collect()
+}
+
+/// The fleet in numbers.
+pub(crate) fn fleet_view(fleet: &Fleet, now_ms: i64, presence_limit_ms: i64) -> FleetView {
+    let mut view = FleetView {
+        devices: fleet.devices.len() as u64,
+        ..FleetView::default()
+    };
+    for device in &fleet.devices {
+        view.events += device.events;
+        if is_silent(device, now_ms, presence_limit_ms) {
+            view.silent += 1;
+        } else if device.last_heard_ms.is_some() {
+            view.present += 1;
+        }
+        let class = device
+            .facts_now()
+            .map(|facts| fleet.words.value(facts, "class"));
+        if let Some(class) = class.filter(|class| !class.is_empty()) {
+            *view.by_class.entry(class.to_owned()).or_default() += 1;
+        }
+    }
+    view
+}
+
+/// Not heard of within the limit; a device whose logs were only imported is
+/// neither present nor silent.
+pub(crate) fn is_silent(device: &Device, now_ms: i64, presence_limit_ms: i64) -> bool {
+    device
+        .last_heard_ms
+        .is_some_and(|heard| now_ms - heard > presence_limit_ms)
+}
+
+/// Devices that should speak and do not, longest silence first.
+pub(crate) fn silent(fleet: &Fleet, now_ms: i64, presence_limit_ms: i64) -> Vec<SilentDevice> {
+    let branch_of = |device: &Device| {
+        let facts = device.facts_now()?;
+        let branch = fleet.words.value(facts, "branch");
+        (!branch.is_empty()).then(|| branch.to_owned())
+    };
+    let mut branches: HashMap<String, (usize, usize)> = HashMap::new();
+    for device in fleet.devices.iter().filter(|d| d.last_heard_ms.is_some()) {
+        if let Some(branch) = branch_of(device) {
+            let counts = branches.entry(branch).or_default();
+            counts.0 += usize::from(is_silent(device, now_ms, presence_limit_ms));
+            counts.1 += 1;
+        }
+    }
+    let quiet = fleet
+        .devices
+        .iter()
+        .filter(|d| is_silent(d, now_ms, presence_limit_ms));
+    let mut silent: Vec<SilentDevice> = quiet
+        .map(|device| {
+            let link_down = branch_of(device)
+                .and_then(|branch| branches.get(&branch))
+                .is_some_and(|(silent, all)| {
+                    *all >= LINK_DOWN_DEVICES
+                        && silent * LINK_DOWN_SHARE.1 >= all * LINK_DOWN_SHARE.0
+                });
+            silent_device(device, link_down)
+        })
+        .collect();
+    silent.sort_by(|a, b| (a.last_heard_ms, &a.device_id).cmp(&(b.last_heard_ms, &b.device_id)));
+    silent
+}
+
+fn silent_device(device: &Device, link_down: bool) -> SilentDevice {
+    let open = device.kbs.iter().filter_map(|kb| {
+        let latest = kb.attempts.last()?;
+        let open = !matches!(latest.stand, Stand::Closed(_));
+        open.then_some((latest.ended_at_ms, &kb.kb, latest.stand))
+    });
+    let open = open.max_by_key(|(at, _, _)| *at);
+    let rebooting = open.is_some_and(|(_, _, stand)| {
+        matches!(
+            stand,
+            Stand::AwaitsReboot {
+                rebooting: true,
+                ..
+            }
+        )
+    });
+    let why = match (rebooting, link_down) {
+        (true, _) => "dark_in_reboot",
+        (_, true) => "link_down",
+        _ => "unknown",
+    };
+    SilentDevice {
+        device_id: device.id.to_string(),
+        last_heard_ms: device.last_heard_ms.unwrap_or_default(),
+        open_kb: open.map_or_else(String::new, |(_, kb, _)| kb.clone()),
+        why: why.to_owned(),
+    }
+}
+
+/// A failure and the KB that it belongs to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct KbFailure<'a> {
+    pub(crate) kb: &'a str,
+    pub(crate) failure: Failure,
+}
+
+/// Codes that people were told of, newest first.
+pub(crate) fn new_codes<'a>(
+    rows: impl Iterator<Item = &'a CodeRow>,
+    failures: &[KbFailure<'_>],
+    now_ms: i64,
+) -> Vec<NewCode> {
+    let lately = rows.filter(|row| now_ms - row.first_seen_at <= NEW_CODES_MS);
+    let mut codes: Vec<NewCode> = lately
+        .map(|row| {
+            let of_code = failures.iter().filter(|f| {
+                f.failure.hresult == row.hresult && f.failure.at_ms >= row.first_seen_at
+            });
+            let mut kbs: Vec<String> = of_code.clone().map(|f| f.kb.to_owned()).collect();
+            kbs.sort_unstable();
+            kbs.dedup();
+            let mut devices: Vec<usize> = of_code.map(|f| f.failure.device).collect();
+            devices.sort_unstable();
+            devices.dedup();
+            NewCode {
+                hresult: format!("0x{:08x}", row.hresult),
+                symbol: symbol(row.hresult),
+                kbs,
+                first_seen_ms: row.first_seen_at,
+                devices: devices.len() as u64,
+            }
+        })
+        .collect();
+    codes.sort_by(|a, b| {
+        b.first_seen_ms
+            .cmp(&a.first_seen_ms)
+            .then_with(|| a.hresult.cmp(&b.hresult))
+    });
+    codes
+}
+
+/// Every failure of every attempt, with its final code, benign ones left out.
+pub(crate) fn failures<'a>(boards: &[Board<'a>]) -> Vec<KbFailure<'a>> {
+    let mut failures = Vec::new();
+    for board in boards {
+        for standing in &board.standings {
+            for (attempt, outcome) in &standing.attempts {
+                let hresult = ending_of(attempt).hresult;
+                if outcome.is_failure() && hresult != 0 {
+                    failures.push(KbFailure {
+                        kb: board.kb,
+                        failure: Failure {
+                            hresult,
+                            device: standing.number,
+                            at_ms: attempt.ended_at_ms,
+                        },
+                    });
+                }
+            }
+        }
+    }
+    failures
+}
