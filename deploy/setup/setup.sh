@@ -110,6 +110,43 @@ setup_kafka() {
   bash deploy/kafka/kafka.sh fetch || fail "Apache Kafka could not be fetched with mvn"
 }
 
+# A port on loopback that nobody listens on.
+free_port() {
+  local port
+  while :; do
+    port=$((20000 + RANDOM % 20000))
+    (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
+  done
+  echo "$port"
+}
+
+# One Apache Kafka until `stop_kafka`, or until this script ends; its address
+# is in KAFKA_BROKERS. KBWATCH_KAFKA_BROKERS names one that exists.
+start_kafka() {
+  KAFKA_BROKERS=${KBWATCH_KAFKA_BROKERS:-}
+  [[ -z $KAFKA_BROKERS ]] || return 0
+  local folder said port
+  folder=$(mktemp -d "${TMPDIR:-/tmp}/kbwatch-kafka.XXXXXX")
+  said=$folder.said
+  port=$(free_port)
+  say "starting Apache Kafka on 127.0.0.1:$port"
+  KBWATCH_KAFKA_EPHEMERAL=yes bash deploy/kafka/kafka.sh "$folder" "$port" "$(free_port)" >"$said" &
+  KAFKA_PID=$!
+  while ! grep -q '^ready' "$said"; do
+    kill -0 "$KAFKA_PID" 2>/dev/null || fail "Apache Kafka did not start"
+    sleep 0.2
+  done
+  rm -f "$said"
+  KAFKA_BROKERS=127.0.0.1:$port
+}
+
+stop_kafka() {
+  [[ -n ${KAFKA_PID:-} ]] || return 0
+  kill "$KAFKA_PID" 2>/dev/null || true
+  wait "$KAFKA_PID" 2>/dev/null || true
+  KAFKA_PID=
+}
+
 setup_cargo_deny() {
   [[ -x $CARGO_DENY ]] && return 0
   say "building cargo-deny $CARGO_DENY_VERSION (some minutes, once per machine)"
