@@ -21,14 +21,9 @@ CREATE TABLE IF NOT EXISTS device_attempts
     class          LowCardinality(String),
     branch         LowCardinality(String),
     image          LowCardinality(String),
-    attempts       Array(Tuple(
-        started_at DateTime64(3, 'UTC'),
-        ended_at   DateTime64(3, 'UTC'),
-        outcome    String,
-        phase      String,
-        hresult    Nullable(UInt32),
-        benign     Bool,
-        evidence   Array(FixedString(16)))),
+    -- In time order; v_device_attempts names the parts: started_at, ended_at,
+    -- outcome, phase, hresult, benign, evidence.
+    attempts       Array(Tuple(DateTime64(3, 'UTC'), DateTime64(3, 'UTC'), String, String, Nullable(UInt32), Bool, Array(FixedString(16)))),
     -- Hash of the row, so that an unchanged one is not written again.
     digest         UInt64,
     revised_at     DateTime64(3, 'UTC'),

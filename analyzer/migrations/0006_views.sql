@@ -1,5 +1,8 @@
 -- The contract for dashboards and other BI.
-CREATE VIEW IF NOT EXISTS v_device_attempts AS SELECT * FROM device_attempts FINAL;
+CREATE VIEW IF NOT EXISTS v_device_attempts AS
+SELECT
+    * REPLACE CAST(attempts, 'Array(Tuple(started_at DateTime64(3, \'UTC\'), ended_at DateTime64(3, \'UTC\'), outcome String, phase String, hresult Nullable(UInt32), benign Bool, evidence Array(FixedString(16))))') AS attempts
+FROM device_attempts FINAL;
 
 -- Devices whose latest closed attempt of the KB failed ÷ devices with a closed
 -- attempt; pending, cancelled and unknown stand beside.

@@ -183,6 +183,7 @@ impl<'a> Board<'a> {
             }),
             ever,
             closed: closed.is_some(),
+            facts: standing.device.facts_before(started_at_ms, words),
         });
         self.standings.push(standing);
     }

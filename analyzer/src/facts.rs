@@ -8,6 +8,12 @@ use std::sync::Arc;
 pub(crate) struct Word(u32);
 
 impl Word {
+    /// A word of a vocabulary that is made of numbers.
+    #[cfg(test)]
+    pub(crate) fn of_number(number: u32) -> Self {
+        Self(number)
+    }
+
     /// A number of its own, for grouping.
     pub(crate) fn number(self) -> u32 {
         self.0

@@ -48,8 +48,12 @@ pub(super) struct Building {
     pub(super) pending_at_ms: Option<i64>,
     pub(super) shutdown_at_ms: Option<i64>,
     pub(super) booted_at_ms: Option<i64>,
+    /// The last shutdown was to stay off.
+    pub(super) stays_off: bool,
     pub(super) retry: Option<u32>,
     pub(super) told: Option<Told>,
+    /// Code with which something failed at boot, without a verdict on the update.
+    pub(super) suspected: Option<u32>,
     pub(super) claimed_at_ms: Option<i64>,
     pub(super) installed_at_ms: Option<i64>,
     evidence: Vec<(u8, i64, EventId)>,
@@ -66,8 +70,10 @@ impl Building {
             pending_at_ms: None,
             shutdown_at_ms: None,
             booted_at_ms: None,
+            stays_off: false,
             retry: None,
             told: None,
+            suspected: None,
             claimed_at_ms: None,
             installed_at_ms: None,
             evidence: Vec::new(),
@@ -106,7 +112,7 @@ impl Building {
                 self.retry = None;
             }
             Sign::Progress => self.installing = true,
-            Sign::Shutdown | Sign::Boot => self.hear(step),
+            Sign::Shutdown { .. } | Sign::Boot => self.hear(step),
             Sign::Pending => {
                 self.installing = true;
                 self.pending_at_ms.get_or_insert(at);
@@ -145,15 +151,21 @@ impl Building {
         }
         let at = step.record.at_ms;
         match step.sign {
-            Sign::Shutdown => {
+            Sign::Shutdown { off } => {
                 self.shutdown_at_ms = Some(at);
                 self.booted_at_ms = None;
+                self.stays_off |= off;
             }
             Sign::Boot => {
                 self.booted_at_ms.get_or_insert(at);
+                self.stays_off = false;
             }
-            Sign::Failed { .. } | Sign::RolledBack { .. } if self.pending_at_ms.is_some() => {
-                self.take(step);
+            Sign::RolledBack { .. } if self.pending_at_ms.is_some() => self.take(step),
+            // A driver or an installer failed at boot, which an update may
+            // survive: it counts if nothing better is ever told.
+            Sign::Failed { hresult } if self.pending_at_ms.is_some() => {
+                self.suspected = hresult.or(self.suspected);
+                self.evidence.push((1, at, step.record.event_id));
             }
             _ => return,
         }
@@ -213,7 +225,7 @@ fn evidence_weight(sign: Sign) -> u8 {
         Sign::Claimed | Sign::Cancelled { .. } | Sign::Benign { .. } => 1,
         Sign::Pending | Sign::Retry { .. } => 2,
         Sign::Install { .. } | Sign::Download => 3,
-        Sign::Progress | Sign::Boot | Sign::Shutdown => 4,
+        Sign::Progress | Sign::Boot | Sign::Shutdown { .. } => 4,
     }
 }
 

@@ -140,8 +140,7 @@ fn kb_of(record: &Record, printed: &HashMap<Build, &str>, kbs: &KbTable) -> Opti
 /// attempt that waits for them.
 fn device_step(record: &Record) -> Option<Step<'_>> {
     let nameless = record.kb.is_empty() && record.package.is_empty();
-    let common = matches!(record.phase, Phase::Service | Phase::RebootCommit);
-    if !(nameless && common) {
+    if !(nameless && record.phase == Phase::RebootCommit) {
         return None;
     }
     let sign = sign_of(record, true)?;

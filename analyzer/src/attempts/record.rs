@@ -28,8 +28,10 @@ pub struct Record {
     pub title: String,
     /// Component that spoke, or provider of an event-log record.
     pub source: String,
-    /// Windows event id, from the event's extra fields, where the record has one.
-    pub windows_event: Option<u32>,
+    /// What a record without a verdict of its own tells, such as a shutdown.
+    pub detail: String,
+    /// What a requested shutdown was to be: `restart`, `power off` …
+    pub shutdown_kind: String,
     /// WinSxS key or assembly name.
     pub component: String,
     /// Version of the component.

@@ -18,8 +18,8 @@ pub(super) enum Sign {
     Install { client: bool },
     /// A servicing step went well; not the end.
     Progress,
-    /// Windows shuts down.
-    Shutdown,
+    /// Windows shuts down; `off` where it was asked to stay off.
+    Shutdown { off: bool },
     /// Windows started.
     Boot,
     /// Done but for a reboot.
@@ -62,7 +62,6 @@ pub(super) fn sign_of(record: &Record, moves_ubr: bool) -> Option<Sign> {
         Phase::Install => install_sign(record, moves_ubr),
         Phase::RebootCommit => commit_sign(record),
         Phase::Inventory => (record.result == EventResult::Installed).then_some(Sign::Installed),
-        Phase::Service => power_sign(record),
         _ => None,
     }
 }
@@ -165,8 +164,12 @@ fn ending_sign(record: &Record) -> Sign {
     }
 }
 
+/// Work at boot, and the boots and shutdowns around it.
 fn commit_sign(record: &Record) -> Option<Sign> {
     match record.result {
+        EventResult::Info if tells_shutdown(&record.detail) => Some(Sign::Shutdown {
+            off: stays_off(&record.shutdown_kind),
+        }),
         EventResult::Start | EventResult::Success | EventResult::Info => Some(Sign::Boot),
         EventResult::Fail => Some(Sign::Failed {
             hresult: record.hresult,
@@ -179,19 +182,18 @@ fn commit_sign(record: &Record) -> Option<Sign> {
     }
 }
 
-/// Start and end of Windows itself: kernel and event-log service records.
-fn power_sign(record: &Record) -> Option<Sign> {
-    match record.windows_event {
-        Some(12 | 41 | 6005 | 6008 | 6009) => return Some(Sign::Boot),
-        Some(13 | 1074 | 6006) => return Some(Sign::Shutdown),
-        _ => {}
-    }
-    let of_windows = record.source.contains("Kernel-General") || record.source == "EventLog";
-    match record.result {
-        EventResult::Start if of_windows => Some(Sign::Boot),
-        EventResult::Success | EventResult::Info if of_windows => Some(Sign::Shutdown),
-        _ => None,
-    }
+/// Event 1074 names the kind in the language of Windows; only English and
+/// Chinese words for "power off" are known, anything else may be a restart.
+fn stays_off(kind: &str) -> bool {
+    let kind = kind.to_lowercase();
+    ["power off", "shutdown", "shut down", "关机", "关闭"]
+        .iter()
+        .any(|word| kind.contains(word))
+}
+
+/// Records of the System channel, as the collector names them.
+fn tells_shutdown(detail: &str) -> bool {
+    matches!(detail, "shutdown requested" | "event log stopped")
 }
 
 #[cfg(test)]

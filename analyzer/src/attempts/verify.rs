@@ -72,6 +72,10 @@ fn judge(
         return attempt;
     }
     attempt.stand = standing(building);
+    if let (Some(hresult), Some(_)) = (building.suspected, building.booted_at_ms) {
+        attempt.hresult = Some(hresult);
+        attempt.stand = Stand::Closed(Outcome::RolledBack);
+    }
     attempt
 }
 
@@ -115,7 +119,9 @@ fn standing(building: &Building) -> Stand {
         || (building.installing && building.shutdown_at_ms.is_some());
     if waits {
         return Stand::AwaitsReboot {
-            rebooting: building.shutdown_at_ms.is_some() && building.booted_at_ms.is_none(),
+            rebooting: building.shutdown_at_ms.is_some()
+                && building.booted_at_ms.is_none()
+                && !building.stays_off,
             booted_at_ms: building.booted_at_ms,
         };
     }

@@ -55,10 +55,16 @@ pub(crate) fn endings(trials: &[Trial]) -> Vec<Ending> {
     endings.into_iter().map(|(_, ending)| ending).collect()
 }
 
-/// Settles the bets on `ending`. With `founded`, the device that first showed
-/// it is left out: it is why we bet at all.
-pub(crate) fn count(trials: &[Trial], ending: Ending, founded: bool) -> Counted {
-    let left_out = founded.then(|| first_to_show(trials, ending)).flatten();
+/// Devices that stand at `ending`.
+pub(crate) fn failing(trials: &[Trial], ending: Ending) -> u64 {
+    trials
+        .iter()
+        .filter(|trial| stands_at(trial, ending))
+        .count() as u64
+}
+
+/// Settles the bets on `ending`, without the device that is left out.
+pub(crate) fn count(trials: &[&Trial], ending: Ending, left_out: Option<usize>) -> Counted {
     // First failure of each block, in order of begin.
     let mut first: HashMap<u64, (i64, usize)> = HashMap::new();
     let mut counted = Counted::default();
@@ -86,13 +92,14 @@ pub(crate) fn count(trials: &[Trial], ending: Ending, founded: bool) -> Counted 
     counted
 }
 
-fn stands_at(trial: &Trial, ending: Ending) -> bool {
+pub(crate) fn stands_at(trial: &Trial, ending: Ending) -> bool {
     trial
         .failing
         .is_some_and(|failing| failing.ending == ending)
 }
 
-fn first_to_show(trials: &[Trial], ending: Ending) -> Option<usize> {
+/// The device that first showed `ending`.
+pub(crate) fn first_to_show(trials: &[Trial], ending: Ending) -> Option<usize> {
     let at_ending = trials.iter().filter_map(|trial| {
         let failing = trial.failing?;
         (failing.ending == ending).then_some((failing.at_ms, trial.device))

@@ -6,10 +6,17 @@
 //! once. See [`evidence`] for why that holds.
 
 pub(crate) mod evidence;
+pub(crate) mod parts;
 pub(crate) mod rate;
+#[cfg(test)]
+mod trials_of_fleets;
 pub(crate) mod usual;
 
 use kbwatch_proto::words::Phase;
+
+use crate::facts::Facts;
+use parts::Parts;
+use usual::Usual;
 
 /// What a failure ends with: the final code and the phase in which it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -44,6 +51,8 @@ pub(crate) struct Trial {
     pub ever: Vec<Ending>,
     /// It has a closed attempt.
     pub closed: bool,
+    /// Facts from before its first attempt.
+    pub facts: Facts,
 }
 
 /// What the test says of one ending.
@@ -82,12 +91,26 @@ pub(crate) struct Demands {
     pub min_devices: u64,
 }
 
-/// Tests every ending that devices stand at; strongest evidence first.
-pub(crate) fn find(trials: &[Trial], usual: &usual::Usual, demands: Demands) -> Vec<Signal> {
-    let mut signals: Vec<Signal> = evidence::endings(trials)
+/// Tests every ending that enough devices stand at; strongest evidence first.
+///
+/// Half of the stake is laid on the fleet as a whole, half is spread over its
+/// parts (devices that share a fact): a cause that few devices have is lost in
+/// the whole and plain in its part.
+pub(crate) fn find(trials: &[Trial], usual: &Usual, demands: Demands) -> Vec<Signal> {
+    let endings = evidence::endings(trials);
+    let enough = |ending: &Ending| evidence::failing(trials, *ending) >= demands.min_devices;
+    let tested: Vec<(usize, Ending)> = endings
         .into_iter()
         .enumerate()
-        .map(|(order, ending)| signal(trials, ending, order, usual, demands))
+        .filter(|(_, ending)| enough(ending))
+        .collect();
+    if tested.is_empty() {
+        return Vec::new();
+    }
+    let parts = Parts::of(trials, demands.min_devices);
+    let mut signals: Vec<Signal> = tested
+        .into_iter()
+        .map(|(order, ending)| signal(trials, &parts, (order, ending), usual, demands))
         .collect();
     signals.sort_by(|a, b| {
         b.e_value
@@ -99,17 +122,23 @@ pub(crate) fn find(trials: &[Trial], usual: &usual::Usual, demands: Demands) -> 
 
 fn signal(
     trials: &[Trial],
-    ending: Ending,
-    order: usize,
-    usual: &usual::Usual,
+    parts: &Parts,
+    (order, ending): (usize, Ending),
+    usual: &Usual,
     demands: Demands,
 ) -> Signal {
-    let known = usual.knows(ending);
+    // A code born from the data is not tested on the device that bore it.
+    let left_out = if usual.knows(ending) {
+        None
+    } else {
+        evidence::first_to_show(trials, ending)
+    };
+    let all: Vec<&Trial> = trials.iter().collect();
+    let counted = evidence::count(&all, ending, left_out);
     let usual_rate = usual.upper_rate(ending);
-    let counted = evidence::count(trials, ending, !known);
-    let e_value = evidence::e_value(&counted, usual_rate);
-    let share = usual.share(ending, order);
-    let needed = 1.0 / (demands.alpha * share);
+    let whole = evidence::e_value(&counted, usual_rate);
+    let e_value = 0.5 * whole + 0.5 * parts.e_value(trials, ending, left_out, usual);
+    let needed = 1.0 / (demands.alpha * usual.share(ending, order));
     // One branch alone may have lost its link or its server.
     let spread = counted.blocks_failing >= 2;
     Signal {
@@ -119,6 +148,6 @@ fn signal(
         usual_rate,
         e_value,
         needed,
-        called: e_value >= needed && counted.failing >= demands.min_devices && spread,
+        called: e_value >= needed && spread,
     }
 }

@@ -4,8 +4,9 @@
 //! cluster there: what was an incident is not usual. Without history a wide
 //! prior stands in, and the test asks for more devices.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::parts::Part;
 use super::rate::{real, upper_rate};
 use super::{Ending, Trial};
 
@@ -23,6 +24,8 @@ pub(crate) struct Usual {
     ever: BTreeMap<Ending, u64>,
     closed: u64,
     failed: u64,
+    devices_in: HashMap<Part, u64>,
+    ever_in: HashMap<(Ending, Part), u64>,
 }
 
 impl Usual {
@@ -36,8 +39,14 @@ impl Usual {
             self.closed += u64::from(trial.closed);
             self.failed += u64::from(trial.failing.is_some());
             let endings: BTreeSet<Ending> = trial.ever.iter().copied().collect();
+            for part in trial.facts.iter() {
+                *self.devices_in.entry(*part).or_default() += 1;
+            }
             for ending in endings {
                 *self.ever.entry(ending).or_default() += 1;
+                for part in trial.facts.iter() {
+                    *self.ever_in.entry((ending, *part)).or_default() += 1;
+                }
             }
         }
     }
@@ -51,6 +60,21 @@ impl Usual {
     pub(crate) fn upper_rate(&self, ending: Ending) -> f64 {
         let seen = self.ever.get(&ending).copied().unwrap_or_default();
         upper_rate(real(seen), real(self.devices), PRIOR_DEVICES)
+    }
+
+    /// The same among devices that share a fact: they may differ from the
+    /// fleet, the more so the less is known of them.
+    pub(crate) fn upper_rate_in(&self, ending: Ending, part: Part) -> f64 {
+        let overall = self.upper_rate(ending);
+        let seen = self
+            .ever_in
+            .get(&(ending, part))
+            .copied()
+            .unwrap_or_default();
+        let devices = self.devices_in.get(&part).copied().unwrap_or_default();
+        // Half a case in as many devices as usually show half a case.
+        let prior = 0.5 / overall;
+        upper_rate(real(seen), real(devices), prior).max(overall)
     }
 
     /// Usual failure rate over all codes, by the one definition.

@@ -16,7 +16,8 @@ pub(super) const EVENT_COLUMNS: &str = "toString(device_id) AS device_id, event_
     toUnixTimestamp64Milli(observed_at) AS observed_ms, \
     toUnixTimestamp64Milli(received_at) AS received_ms, hresult, toString(kb) AS kb, \
     package, toString(title) AS title, toString(source) AS source, \
-    extra['event_id'] AS windows_event, component, \
+    extra['detail'] AS detail, \
+    extra['operation'] AS shutdown_kind, component, \
     toString(component_version) AS component_version, toString(arch) AS arch, file, \
     hash_expected, toString(target_state) AS target_state, reboot_required";
 
@@ -42,7 +43,8 @@ pub(super) struct EventRow {
     package: String,
     title: String,
     source: String,
-    windows_event: String,
+    detail: String,
+    shutdown_kind: String,
     component: String,
     component_version: String,
     arch: String,
@@ -98,7 +100,8 @@ fn record(row: EventRow, usual_offset_ms: i64) -> Option<Record> {
         package: row.package,
         title: row.title,
         source: row.source,
-        windows_event: row.windows_event.parse().ok(),
+        detail: row.detail,
+        shutdown_kind: row.shutdown_kind,
         component: row.component,
         component_version: row.component_version,
         arch: row.arch,
