@@ -3,11 +3,13 @@
 
 mod conversation;
 mod decide;
+mod handshake;
 mod identity;
 mod presence;
 mod server;
 
 pub use decide::{Refusal, check_envelope};
+pub use handshake::TlsError;
 pub use identity::{Denial, Identity, Speaker, device_id_is_valid};
 pub use presence::{Live, LiveStreams};
 pub use server::{Gate, ReceiveError, serve};

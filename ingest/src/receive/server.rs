@@ -5,21 +5,23 @@
 //! in which batches become durable.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use futures_util::stream::{BoxStream, StreamExt};
 use kbwatch_proto::batch::MAX_PAYLOAD_LEN;
 use kbwatch_proto::telemetry::{Batch, Gateway, GatewayServer, Receipt};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
+use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
-use tonic::transport::{Certificate, Identity as TlsIdentity, Server, ServerTlsConfig};
 use tonic::{Request, Response, Status, Streaming};
 use tracing::{info, warn};
 
 use super::conversation::{Conversation, Sender};
+use super::handshake::{TlsError, accept, acceptor};
 use super::identity::{Denial, Speaker};
 use super::presence::LiveStreams;
 use crate::Metrics;
@@ -47,15 +49,10 @@ pub enum ReceiveError {
         /// Why not.
         source: std::io::Error,
     },
-    /// A certificate file cannot be read.
-    #[error("read the certificate file {path}")]
-    Certificate {
-        /// Which file.
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
-    /// Certificates that do not fit, or a listener that broke.
+    /// Certificates that cannot be used.
+    #[error(transparent)]
+    Certificate(#[from] TlsError),
+    /// The listener broke.
     #[error("serve collectors")]
     Serve(#[source] tonic::transport::Error),
     /// Streams did not end within the grace period.
@@ -67,9 +64,9 @@ pub enum ReceiveError {
 }
 
 /// A gateway that listens and does not serve yet.
-#[derive(Debug)]
 pub struct Gate {
     config: ReceiveConfig,
+    tls: Option<TlsAcceptor>,
     listener: TcpListener,
     address: SocketAddr,
 }
@@ -89,12 +86,14 @@ pub async fn serve(
 }
 
 impl Gate {
-    /// Checks the configuration and takes the address; port 0 takes a free one.
+    /// Checks the configuration, reads the certificates and takes the address;
+    /// port 0 takes a free one.
     ///
     /// # Errors
-    /// An impossible value, or an address that is taken.
+    /// An impossible value, unusable certificates, or an address that is taken.
     pub async fn open(config: ReceiveConfig) -> Result<Self, ReceiveError> {
         config.check()?;
+        let tls = config.tls.as_ref().map(acceptor).transpose()?;
         let failed = |source| ReceiveError::Listen {
             address: config.listen,
             source,
@@ -103,6 +102,7 @@ impl Gate {
         let address = listener.local_addr().map_err(failed)?;
         Ok(Self {
             config,
+            tls,
             listener,
             address,
         })
@@ -125,6 +125,7 @@ impl Gate {
         mut shutdown: watch::Receiver<bool>,
     ) -> Result<(), ReceiveError> {
         let config = Arc::new(self.config);
+        let service_metrics = metrics.clone();
         let service = Service {
             shared: Arc::new(Shared {
                 budget: Arc::new(Semaphore::new(config.max_in_flight_bytes)),
@@ -137,13 +138,17 @@ impl Gate {
         };
         let service =
             GatewayServer::new(service).max_decoding_message_size(MAX_PAYLOAD_LEN + ENVELOPE_ROOM);
-        let incoming = TcpIncoming::from(self.listener).with_nodelay(Some(true));
         info!(address = %self.address, tls = config.tls.is_some(), "receiving");
         let mut stop = shutdown.clone();
-        let serving =
-            builder(&config)?.serve_with_incoming_shutdown(service, incoming, async move {
-                stopped(&mut stop).await;
-            });
+        let stop = async move { stopped(&mut stop).await };
+        let server = builder(&config);
+        let serving: BoxFuture<'_, _> = if let Some(tls) = self.tls {
+            let incoming = accept(self.listener, tls, service_metrics);
+            Box::pin(server.serve_with_incoming_shutdown(service, incoming, stop))
+        } else {
+            let incoming = TcpIncoming::from(self.listener).with_nodelay(Some(true));
+            Box::pin(server.serve_with_incoming_shutdown(service, incoming, stop))
+        };
         let overdue = async {
             stopped(&mut shutdown).await;
             // Streams end themselves within the grace period; connections get
@@ -151,7 +156,7 @@ impl Gate {
             tokio::time::sleep(Duration::from_millis(config.grace_ms + 2_000)).await;
         };
         tokio::select! {
-            served = serving => served.map_err(ReceiveError::Serve),
+            ended = serving => ended.map_err(ReceiveError::Serve),
             () = overdue => Err(ReceiveError::Grace { grace_ms: config.grace_ms }),
         }
     }
@@ -164,30 +169,13 @@ pub(super) async fn stopped(shutdown: &mut watch::Receiver<bool>) {
     drop(asked);
 }
 
-fn builder(config: &ReceiveConfig) -> Result<Server, ReceiveError> {
-    let server = Server::builder()
+fn builder(config: &ReceiveConfig) -> Server {
+    Server::builder()
         .http2_keepalive_interval(Some(Duration::from_secs(config.keepalive_s)))
         .http2_keepalive_timeout(Some(Duration::from_secs(20)))
         .initial_stream_window_size(512 * 1024)
         .initial_connection_window_size(1024 * 1024)
-        .max_concurrent_streams(MAX_STREAMS_PER_CONNECTION);
-    let Some(tls) = &config.tls else {
-        return Ok(server);
-    };
-    let tls = ServerTlsConfig::new()
-        .identity(TlsIdentity::from_pem(read(&tls.cert)?, read(&tls.key)?))
-        .client_ca_root(Certificate::from_pem(read(&tls.client_ca)?))
-        // Who shows none is told so, and counted, by the service.
-        .client_auth_optional(true)
-        .timeout(Duration::from_secs(10));
-    server.tls_config(tls).map_err(ReceiveError::Serve)
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, ReceiveError> {
-    std::fs::read(path).map_err(|source| ReceiveError::Certificate {
-        path: path.to_owned(),
-        source,
-    })
+        .max_concurrent_streams(MAX_STREAMS_PER_CONNECTION)
 }
 
 /// What all streams share.

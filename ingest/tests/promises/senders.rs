@@ -2,10 +2,11 @@
 
 use kbwatch_ingest::pki::Authority;
 use kbwatch_proto::telemetry::{Batch, Outcome, Receipt};
+use tokio::io::AsyncWriteExt;
 use tonic::Code;
 use tonic::transport::Endpoint;
 
-use crate::gateway::{River, Stream, batch, connect, open};
+use crate::gateway::{River, Stream, batch, connect, open, until};
 
 /// Sends one batch and says with which code the stream ended.
 async fn turned_away(mut stream: Stream, batch: Batch) -> Code {
@@ -37,6 +38,10 @@ async fn a_certificate_of_another_authority_is_not_listened_to() {
         Err(_) => true,
     };
     assert!(refused);
+    until("it is counted, for each try", async || {
+        river.metrics.denied("foreign_certificate") > 0
+    })
+    .await;
     assert_eq!(river.metrics.receive_batches().received, 0);
 }
 
@@ -160,4 +165,18 @@ async fn a_malformed_envelope_ends_its_stream_and_is_counted() {
         .into_inner();
     assert_eq!(receipts.message().await.unwrap_err().code(), Code::Internal);
     assert_eq!(river.metrics.broken("malformed"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_speaks_no_tls_is_counted_and_holds_up_nobody() {
+    let river = River::start().await;
+    let mut silent = tokio::net::TcpStream::connect(river.address).await.unwrap();
+    let mut noisy = tokio::net::TcpStream::connect(river.address).await.unwrap();
+    noisy.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+    until("the noise is counted", async || {
+        river.metrics.broken("handshake") == 1
+    })
+    .await;
+    river.device("pc-1").await.deliver(batch(1, 0, 1)).await;
+    silent.shutdown().await.unwrap();
 }
