@@ -27,6 +27,8 @@ pub enum Command {
     Drop(Drop),
     /// Issue the certificate with which a device's collector connects.
     Enroll(Enroll),
+    /// Run the river over a simulated fleet of which the truth is known.
+    Demo(Demo),
 }
 
 /// Run the river: receive, store, analyse, show.

@@ -105,6 +105,9 @@ pub enum ConfigError {
     /// A value of receive, store or Kafka that cannot work.
     #[error(transparent)]
     Ingest(#[from] kbwatch_ingest::config::ConfigError),
+    /// A value of the analyzer that cannot work.
+    #[error("analyzer.{0}")]
+    Analyzer(#[from] kbwatch_analyzer::config::ConfigError),
 }
 
 impl RiverConfig {
@@ -149,6 +152,7 @@ impl RiverConfig {
         self.receive_with_tls(Path::new("")).check()?;
         self.store.check()?;
         self.kafka.check()?;
+        self.analyzer.check()?;
         let plain = AnalyzerConfig::default();
         if self.analyzer.listen != plain.listen {
             return Err(ConfigError::Impossible {

@@ -7,7 +7,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use kbwatch_one_machine::cli::{Cli, Command};
 use kbwatch_one_machine::drop as drop_files;
-use kbwatch_one_machine::{pki, up};
+use kbwatch_one_machine::{demo, pki, up};
 
 fn main() -> ExitCode {
     kbwatch_clickhouse_engine::host_if_asked();
@@ -15,7 +15,11 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
-    start_log();
+    start_log(match cli.command {
+        // Progress goes to standard output; the log is for what goes wrong.
+        Command::Demo(_) => "warn",
+        _ => "warn,kbwatch=info",
+    });
     match &cli.command {
         Command::Up(args) => in_runtime(up::run(args)),
         Command::Drop(args) => match drop_files::run(args) {
@@ -24,6 +28,7 @@ fn main() -> ExitCode {
             Err(_) => ExitCode::from(2),
         },
         Command::Enroll(args) => pki::run(args),
+        Command::Demo(args) => in_runtime(demo::run(args)),
     }
 }
 
@@ -48,9 +53,9 @@ fn usage(error: &clap::Error) -> ExitCode {
 }
 
 /// Logs go to standard error; `RUST_LOG` says how much.
-fn start_log() {
+fn start_log(usual: &str) {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,kbwatch=info"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(usual));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

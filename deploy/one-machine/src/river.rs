@@ -172,6 +172,11 @@ impl River {
         self.shared.view()
     }
 
+    /// What pages and imports go through.
+    pub fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
     /// What came in, what went out, and every reason in between.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics

@@ -1,9 +1,13 @@
 //! The whole river, in processes of its own: how it lives, dies and counts.
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     reason = "a test's helper fails the test as a test does"
 )]
 
 mod drop;
 mod harness;
+mod kills;
 mod life;
+mod load;
+mod poison;

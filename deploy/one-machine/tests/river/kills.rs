@@ -1,0 +1,118 @@
+//! Nothing is lost and nothing doubled when things die under load.
+
+use std::time::Duration;
+
+use kbwatch_simulator::run::RunningFleet;
+
+use crate::harness::{Plan, UpProcess, eventually, signal};
+use crate::load::{assert_exact, fleet, open_database, settle};
+
+/// How often the whole process is killed.
+const KILLS: usize = 20;
+
+/// Waits until the gateway has made something more durable than `before`, so
+/// that a kill meets work; false if nothing is left to do.
+async fn meets_work(fleet: &RunningFleet, before: u64) -> bool {
+    let waited = async {
+        loop {
+            let progress = fleet.progress();
+            let idle = progress.settled == progress.devices;
+            if idle || progress.durable_events > before {
+                return !idle;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let met = tokio::time::timeout(Duration::from_secs(30), waited).await;
+    met.expect("nothing was receipted for 30 s")
+}
+
+fn start(plan: &Plan) -> UpProcess {
+    tokio::task::block_in_place(|| plan.start())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn twenty_kills_of_the_river_lose_and_double_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = Plan::new(&folder.path().join("data"));
+    let mut river = start(&plan);
+    let fleet = fleet(&plan, folder.path(), 500);
+    let mut met = 0;
+    for kill in 0..KILLS {
+        let before = fleet.progress().durable_events;
+        met += usize::from(meets_work(&fleet, before).await);
+        // Other moments of a group's life with every kill.
+        tokio::time::sleep(Duration::from_millis((kill as u64 * 37) % 250)).await;
+        river.kill();
+        river = start(&plan);
+    }
+    assert!(met * 4 >= KILLS * 3, "only {met} kills met work");
+    let left = settle(fleet).await;
+    assert_eq!(river.stop(), Some(0));
+    let engine = open_database(&plan).await;
+    assert_exact(engine.connection(), &left).await;
+    engine.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kills_of_the_database_lose_and_double_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = Plan::new(&folder.path().join("data"));
+    let river = start(&plan);
+    let fleet = fleet(&plan, folder.path(), 300);
+    let mut met = 0;
+    for _ in 0..8 {
+        let before = fleet.progress().durable_events;
+        met += u32::from(meets_work(&fleet, before).await);
+        let engine = river.engine().unwrap();
+        signal(engine, "KILL");
+        tokio::task::block_in_place(|| {
+            eventually("another engine runs", || {
+                river.engine().is_some_and(|pid| pid != engine)
+            });
+        });
+    }
+    assert!(met >= 6, "only {met} kills met work");
+    let left = settle(fleet).await;
+    assert_eq!(river.stop(), Some(0));
+    let engine = open_database(&plan).await;
+    assert_exact(engine.connection(), &left).await;
+    engine.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_hangs_for_a_while_holds_receipts_back_and_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut plan = Plan::new(&folder.path().join("data"));
+    // Inserts give up within the pause, so that the retry is what is tested.
+    plan.variables = vec![
+        (
+            "KBWATCH_STORE__INSERT_DEADLINE_MS".to_owned(),
+            "2000".to_owned(),
+        ),
+        (
+            "KBWATCH_RECEIVE__RECEIPT_DEADLINE_MS".to_owned(),
+            "4000".to_owned(),
+        ),
+    ];
+    let river = start(&plan);
+    let fleet = fleet(&plan, folder.path(), 60);
+    assert!(meets_work(&fleet, 0).await);
+    let engine = river.engine().unwrap();
+    signal(engine, "STOP");
+    // What was acknowledged before may still be on its way to the collectors.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let before = fleet.progress().durable_events;
+    tokio::time::sleep(Duration::from_secs(9)).await;
+    assert_eq!(
+        fleet.progress().durable_events,
+        before,
+        "a receipt without an insert"
+    );
+    signal(engine, "CONT");
+    let left = settle(fleet).await;
+    assert_eq!(river.stop(), Some(0));
+    let engine = open_database(&plan).await;
+    assert_exact(engine.connection(), &left).await;
+    engine.stop().await.unwrap();
+}
