@@ -129,6 +129,7 @@ start_kafka() {
   folder=$(mktemp -d "${TMPDIR:-/tmp}/kbwatch-kafka.XXXXXX")
   said=$folder.said
   port=$(free_port)
+  : >"$said"
   say "starting Apache Kafka on 127.0.0.1:$port"
   KBWATCH_KAFKA_EPHEMERAL=yes bash deploy/kafka/kafka.sh "$folder" "$port" "$(free_port)" >"$said" &
   KAFKA_PID=$!
