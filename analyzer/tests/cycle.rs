@@ -1,5 +1,10 @@
 //! A cycle on a real database: from rows of ingest to the picture and back.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests: what fails here fails the test"
+)]
+
 mod bank;
 
 use std::collections::BTreeMap;
@@ -38,7 +43,8 @@ async fn incident(bank: &mut Bank, now: i64) -> Incident {
     }
     let mut fates = Vec::new();
     for (number, endpoint) in endpoints.iter().enumerate() {
-        let before = now - 30 * DAY + number as i64 * 60_000;
+        let at = i64::try_from(number).unwrap();
+        let before = now - 30 * DAY + at * 60_000;
         if number % 50 == 7 {
             bank.fails(endpoint, EARLIER, before, SCATTERED[number % 4]);
             bank.succeeds(endpoint, EARLIER, before + DAY);
@@ -47,7 +53,7 @@ async fn incident(bank: &mut Bank, now: i64) -> Incident {
         }
         bank.facts(endpoint, 3770, now - 2 * DAY);
         bank.heard(endpoint, now);
-        let started = now - 5 * HOUR + number as i64 * 20_000;
+        let started = now - 5 * HOUR + at * 20_000;
         let fate = if endpoint.image == "img-bad" {
             bank.fails(endpoint, KB, started, 0x800f_0985);
             "planted"
@@ -74,12 +80,13 @@ async fn incident(bank: &mut Bank, now: i64) -> Incident {
     }
 }
 
-async fn open(bank: &Bank) -> Analyzer {
+fn open(bank: &Bank) -> Analyzer {
     Analyzer::open(AnalyzerConfig::default(), bank.engine.client())
 }
 
 fn status<'a>(view: &'a View, kb: &str) -> &'a kbwatch_analyzer::view::KbStatus {
-    view.kbs.iter().find(|status| status.kb == kb).unwrap()
+    let found = view.kbs.iter().find(|status| status.kb == kb);
+    found.unwrap()
 }
 
 #[tokio::test]
@@ -87,7 +94,7 @@ async fn a_planted_image_is_the_only_cluster_with_cause_damage_and_source() {
     let mut bank = Bank::open().await;
     let now = now();
     let incident = incident(&mut bank, now).await;
-    let mut analyzer = open(&bank).await;
+    let mut analyzer = open(&bank);
     let view = analyzer.cycle(now).await.unwrap();
 
     assert_eq!(view.fleet.devices, 400);
@@ -154,7 +161,7 @@ async fn a_second_look_reads_nothing_and_changes_nothing() {
     let mut bank = Bank::open().await;
     let now = now();
     incident(&mut bank, now).await;
-    let mut analyzer = open(&bank).await;
+    let mut analyzer = open(&bank);
     let first = analyzer.cycle(now).await.unwrap();
     let second = analyzer.cycle(now).await.unwrap();
     let same = View {
@@ -164,7 +171,7 @@ async fn a_second_look_reads_nothing_and_changes_nothing() {
     };
     assert_eq!(same, *first);
     // After a restart the picture and the names are the same.
-    let again = open(&bank).await.cycle(now).await.unwrap();
+    let again = open(&bank).cycle(now).await.unwrap();
     assert_eq!(again.clusters[0].id, first.clusters[0].id);
     assert_eq!(again.kbs, first.kbs);
     let client = bank.engine.client();
@@ -193,7 +200,7 @@ async fn devices_that_heal_leave_and_the_last_one_closes_the_cluster() {
     let mut bank = Bank::open().await;
     let now = now();
     let endpoints = incident(&mut bank, now).await.endpoints;
-    let mut analyzer = open(&bank).await;
+    let mut analyzer = open(&bank);
     let first = analyzer.cycle(now).await.unwrap();
     for endpoint in endpoints.iter().filter(|e| e.image == "img-bad") {
         bank.succeeds(endpoint, KB, now + HOUR);
@@ -225,11 +232,14 @@ async fn a_rollouts_rows_add_up_to_its_list() {
         } else {
             ""
         };
-        targets += &format!(
-            "{},{},{excluded}\n",
-            endpoint.id.to_uppercase(),
-            endpoint.ring
-        );
+        targets.extend([
+            &endpoint.id.to_uppercase(),
+            ",",
+            &endpoint.ring,
+            ",",
+            excluded,
+            "\n",
+        ]);
     }
     targets += "pc-99999,ring0,\n";
     let import = ImportRollout {
@@ -248,7 +258,7 @@ async fn a_rollouts_rows_add_up_to_its_list() {
         (report.targets, report.excluded, report.depots),
         (401, 1, 1)
     );
-    let view = open(&bank).await.cycle(now).await.unwrap();
+    let view = open(&bank).cycle(now).await.unwrap();
     let rollout = &view.rollouts[0];
     assert_eq!(rollout.targets, 401);
     let rows = rollout.rows;
@@ -285,7 +295,7 @@ async fn a_device_can_be_looked_at_with_its_evidence() {
     let mut bank = Bank::open().await;
     let now = now();
     incident(&mut bank, now).await;
-    let mut analyzer = open(&bank).await;
+    let mut analyzer = open(&bank);
     let view = analyzer.cycle(now).await.unwrap();
     let shared = analyzer.shared();
     let member = &view.clusters[0].devices[0];

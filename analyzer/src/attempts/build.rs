@@ -6,12 +6,15 @@ use kbwatch_proto::words::Phase;
 
 use super::MAX_EVIDENCE;
 use super::join::Step;
-use super::sign::Sign;
+use super::sign::{Sign, told_by_update_agent};
 
 /// The same verdict is told by CBS, servicing and the update agent within this
 /// time; a verdict after it, without a begin, belongs to a try whose begin was
 /// lost.
 const RETOLD_MS: i64 = 30 * 60_000;
+
+/// The update agent may tell its verdict this late.
+const OWED_MS: i64 = 24 * 3_600_000;
 
 /// CBS.log prints whole seconds, so that a begin may seem to follow its own end.
 const ROUNDING_MS: i64 = 1_000;
@@ -28,6 +31,16 @@ pub(super) enum Ending {
     Benign,
 }
 
+/// What the update agent said of the attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Agent {
+    Silent,
+    /// The install begins.
+    Began,
+    /// How it ended.
+    Told,
+}
+
 /// An ending and the record that told it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Told {
@@ -42,8 +55,7 @@ pub(super) struct Told {
 pub(super) struct Building {
     pub(super) started_at_ms: i64,
     pub(super) last_at_ms: i64,
-    /// The update agent said that the install begins.
-    client_began: bool,
+    agent: Agent,
     pub(super) installing: bool,
     pub(super) pending_at_ms: Option<i64>,
     pub(super) shutdown_at_ms: Option<i64>,
@@ -65,7 +77,7 @@ impl Building {
         Self {
             started_at_ms: step.record.at_ms,
             last_at_ms: step.record.at_ms,
-            client_began: false,
+            agent: Agent::Silent,
             installing: false,
             pending_at_ms: None,
             shutdown_at_ms: None,
@@ -87,16 +99,23 @@ impl Building {
         let over = self.told.is_some() || self.installed_at_ms.is_some();
         match step.sign {
             sign if sign.is_begin() && over => since_last > ROUNDING_MS,
-            Sign::Install { client: true } if self.client_began => true,
+            Sign::Install { client: true } if self.agent != Agent::Silent => true,
             sign if sign.is_begin() => since_last > STALE_MS,
             Sign::Installed | Sign::Claimed => self.told.is_some(),
             Sign::Pending => over && since_last > RETOLD_MS,
             sign if sign.is_failure() => {
                 let installed = self.installed_at_ms.is_some();
-                installed || (self.told.is_some() && since_last > RETOLD_MS)
+                installed || (self.told.is_some() && since_last > self.retold_within(step))
             }
             _ => false,
         }
+    }
+
+    /// Until when a further verdict is one on this attempt. The update agent
+    /// that began it tells its own once, perhaps only at its next start.
+    fn retold_within(&self, step: Step<'_>) -> i64 {
+        let owed = self.agent == Agent::Began && told_by_update_agent(step.record);
+        if owed { OWED_MS } else { RETOLD_MS }
     }
 
     /// Takes a record of the KB.
@@ -107,7 +126,9 @@ impl Building {
         match step.sign {
             Sign::Download => self.retry = None,
             Sign::Install { client } => {
-                self.client_began |= client;
+                if client {
+                    self.agent = Agent::Began;
+                }
                 self.installing = true;
                 self.retry = None;
             }
@@ -137,6 +158,10 @@ impl Building {
                     self.last_at_ms = before_ms;
                 }
             }
+        }
+        let verdict = step.sign.is_failure() || step.sign == Sign::Claimed;
+        if verdict && told_by_update_agent(step.record) {
+            self.agent = Agent::Told;
         }
         let weight = evidence_weight(step.sign);
         self.evidence.push((weight, at, step.record.event_id));

@@ -11,6 +11,8 @@ mod join;
 mod record;
 mod settle;
 mod sign;
+#[cfg(test)]
+mod stories;
 mod verify;
 
 pub(crate) use damage::is_damage;

@@ -100,7 +100,7 @@ fn install_sign(record: &Record, moves_ubr: bool) -> Option<Sign> {
 }
 
 /// The update agent's event-log records carry the title; servicing's do not.
-fn told_by_update_agent(record: &Record) -> bool {
+pub(super) fn told_by_update_agent(record: &Record) -> bool {
     let titled = !record.title.is_empty() || record.source.contains("WindowsUpdateClient");
     record.source_kind == SourceKind::EventLog && titled
 }

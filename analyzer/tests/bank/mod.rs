@@ -1,5 +1,11 @@
 //! A small bank in a real database: rows as ingest writes them.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::needless_pass_by_value,
+    reason = "a helper of tests: what fails here fails the test, and rows are written in place"
+)]
+
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use kbwatch_clickhouse_engine::testing::{TestEngine, engine};
