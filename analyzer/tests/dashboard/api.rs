@@ -47,7 +47,8 @@ fn what_is_not_there_is_refused_with_a_hint() {
         ("/clusters/x/devices.csv", 404),
         ("/rollouts/x", 404),
         ("/events/00", 400),
-        ("/events/00?device=a", 503),
+        ("/events/00?device=a", 404),
+        ("/events/000000000000000000000000000000aa?device=a", 503),
         ("/devices/a", 503),
     ];
     for (path, status) in cases {
