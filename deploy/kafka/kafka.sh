@@ -7,7 +7,8 @@
 # Fetches Kafka with Maven once, formats DATA_FOLDER unless it is, starts, and
 # prints "ready 127.0.0.1:BROKER_PORT" once the broker serves. Stays in the
 # foreground; SIGTERM and SIGINT stop the broker, and so does the death of the
-# process that started it. The broker's own words are in DATA_FOLDER/kafka.out.
+# process that started it. The broker's own words are in DATA_FOLDER/kafka.out,
+# its process id in DATA_FOLDER/broker.pid.
 #
 # KBWATCH_KAFKA_VERSION (4.1.1), KBWATCH_CACHE (~/.cache/kbwatch),
 # KBWATCH_KAFKA_HEAP (512m), KBWATCH_KAFKA_EPHEMERAL (yes: DATA_FOLDER is
@@ -119,6 +120,7 @@ broker=
 trap stop TERM INT
 run_java kafka.Kafka "$data/server.properties" >"$data/kafka.out" 2>&1 &
 broker=$!
+echo "$broker" >"$data/broker.pid"
 for _ in $(seq 600); do
     grep -q "Kafka Server started" "$data/kafka.out" && break
     kill -0 "$broker" 2>/dev/null || fail 70 "the broker died: $(tail -n 1 "$data/kafka.out")"

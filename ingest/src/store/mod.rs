@@ -5,6 +5,7 @@
 
 mod acknowledge;
 mod batch;
+mod check;
 mod consume;
 mod dead_letter;
 mod insert;

@@ -6,19 +6,16 @@
 
 use std::sync::Arc;
 
-use kbwatch_proto::batch::{RejectedRow, UnpackError, unpack};
-use kbwatch_proto::event::{FactsSnapshot, Health, MAX_TEXT_LEN, UpdateEvent};
-use kbwatch_proto::ids::EventId;
+use kbwatch_proto::batch::{UnpackError, unpack};
+use kbwatch_proto::event::{FactsSnapshot, Health, UpdateEvent};
 use kbwatch_proto::journal::{self, JournalRecord};
 use kbwatch_proto::telemetry::Batch;
 
+use super::check::{check_facts, keep_possible};
 use super::dead_letter::{DeadLetter, LetterKind, Parked};
 use crate::Metrics;
 use crate::metrics::{Fate, OpenBatch};
 use crate::receive::device_id_is_valid;
-
-/// Longest name of a device fact, in bytes.
-const MAX_FACT_NAME_LEN: usize = 64;
 
 /// A batch after opening, with everything that must be written because of it.
 #[derive(Debug)]
@@ -184,71 +181,6 @@ fn sort_out(opened: &mut Opened, unpacked: kbwatch_proto::batch::Unpacked, recor
     }
 }
 
-/// Keeps the possible events; the others join the rejected rows under the
-/// numbers that they have in the block.
-fn keep_possible(events: Vec<UpdateEvent>, rejected: &mut Vec<RejectedRow>) -> Vec<UpdateEvent> {
-    let mut undecoded = std::mem::take(rejected).into_iter().peekable();
-    let mut kept = Vec::with_capacity(events.len());
-    let mut row = 0;
-    for event in events {
-        while let Some(gap) = undecoded.next_if(|gap| gap.row == row) {
-            rejected.push(gap);
-            row += 1;
-        }
-        match check_event(&event) {
-            Ok(()) => kept.push(event),
-            Err(reason) => rejected.push(RejectedRow {
-                row,
-                reason: reason.to_owned(),
-            }),
-        }
-        row += 1;
-    }
-    rejected.extend(undecoded);
-    kept
-}
-
-/// Whether an event says only what an event can say.
-fn check_event(event: &UpdateEvent) -> Result<(), &'static str> {
-    if event.event_id == EventId::default() {
-        return Err("event id of zeros");
-    }
-    if !event.kb.is_empty() && !is_kb(&event.kb) {
-        return Err("kb is not KB and digits");
-    }
-    if !matches!(
-        event.health.as_str(),
-        "" | "healthy" | "corrupt" | "repaired" | "unknown"
-    ) {
-        return Err("unknown health word");
-    }
-    if event.extra.keys().any(String::is_empty) {
-        return Err("an extra field without a name");
-    }
-    Ok(())
-}
-
-fn is_kb(text: &str) -> bool {
-    text.strip_prefix("KB").is_some_and(|digits| {
-        (5..=8).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
-    })
-}
-
-fn check_facts(facts: FactsSnapshot) -> Result<FactsSnapshot, &'static str> {
-    let name_byte = |byte: u8| {
-        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'.')
-    };
-    for (name, value) in &facts.facts {
-        if name.is_empty() || name.len() > MAX_FACT_NAME_LEN || !name.bytes().all(name_byte) {
-            return Err("a name that is not lower case with underscores");
-        }
-        if value.len() > MAX_TEXT_LEN {
-            return Err("a value over the limit");
-        }
-    }
-    Ok(facts)
-}
-
 /// An error with what lies behind it, on one line.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
@@ -263,6 +195,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use kbwatch_proto::batch::{Contents, checksum, pack};
+    use kbwatch_proto::ids::EventId;
 
     use super::*;
 
@@ -299,19 +232,6 @@ mod tests {
         let letter = opened.letter.unwrap();
         assert_eq!(letter.kind, LetterKind::Rows);
         assert_eq!(letter.rows[0].row, 1);
-    }
-
-    #[test]
-    fn row_numbers_count_the_rows_that_could_not_be_decoded() {
-        let mut rejected = vec![RejectedRow {
-            row: 0,
-            reason: "not UTF-8".to_owned(),
-        }];
-        let bad = UpdateEvent::default();
-        let kept = keep_possible(vec![event(1), bad], &mut rejected);
-        assert_eq!(kept.len(), 1);
-        let rows: Vec<_> = rejected.iter().map(|rejected| rejected.row).collect();
-        assert_eq!(rows, [0, 2]);
     }
 
     #[test]

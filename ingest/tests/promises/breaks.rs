@@ -8,7 +8,8 @@ use kbwatch_ingest::migrate;
 use kbwatch_proto::telemetry::Outcome;
 
 use crate::broken_line::{BrokenLine, Fault};
-use crate::gateway::{River, batch, fresh_database, until};
+use crate::device::batch;
+use crate::gateway::{River, fresh_database, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_insert_is_retried_with_the_same_rows_and_token() {

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use kbwatch_clickhouse_engine::testing::{TestEngine, engine};
 
-use crate::gateway::{batch, connect, open, until};
+use crate::device::{batch, connect, open};
+use crate::gateway::until;
 
 fn ingest(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kbwatch-ingest"));

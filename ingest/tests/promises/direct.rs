@@ -1,7 +1,8 @@
 //! From a device's stream to rows in ClickHouse, in one process.
 
 use crate::broken_line::{BrokenLine, Fault};
-use crate::gateway::{River, batch, event, fresh_database, sealed, until};
+use crate::device::{batch, event, sealed};
+use crate::gateway::{River, fresh_database, until};
 use kbwatch_ingest::config::ReceiveConfig;
 use kbwatch_proto::batch::{Contents, pack};
 use kbwatch_proto::event::{FactsSnapshot, Health};

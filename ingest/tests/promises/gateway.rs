@@ -11,19 +11,15 @@ use kbwatch_ingest::pki::{Authority, CertifiedKey};
 use kbwatch_ingest::receive::{Gate, ReceiveError};
 use kbwatch_ingest::store::{self, Feed, StoreError};
 use kbwatch_ingest::{Journal, Metrics, migrate};
-use kbwatch_proto::batch::{Contents, pack};
-use kbwatch_proto::event::UpdateEvent;
-use kbwatch_proto::ids::EventId;
-use kbwatch_proto::telemetry::{Batch, GatewayClient, Outcome, Receipt};
-use kbwatch_proto::words::{EventResult, Phase, SourceKind};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio_stream::wrappers::ReceiverStream;
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
-use tonic::{Status, Streaming};
+use tonic::Status;
+use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
+
+use crate::device::{Stream, connect, open};
 
 /// Longest wait for anything.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A database with all tables of ingest.
 pub(crate) async fn fresh_database() -> TestEngine {
@@ -241,98 +237,6 @@ impl River {
         let store = self.store.take().expect("a store of its own");
         store.abort();
         assert!(store.await.unwrap_err().is_cancelled());
-    }
-}
-
-pub(crate) async fn connect(address: SocketAddr, tls: Option<ClientTlsConfig>) -> Channel {
-    let scheme = if tls.is_some() { "https" } else { "http" };
-    let mut endpoint = Endpoint::from_shared(format!("{scheme}://{address}")).unwrap();
-    if let Some(tls) = tls {
-        endpoint = endpoint.tls_config(tls).unwrap();
-    }
-    endpoint.connect().await.unwrap()
-}
-
-/// Opens a stream on a channel.
-pub(crate) async fn open(channel: Channel) -> Result<Stream, Status> {
-    let (batches, outbound) = mpsc::channel(64);
-    let mut client = GatewayClient::new(channel);
-    let receipts = client.report(ReceiverStream::new(outbound)).await?;
-    Ok(Stream {
-        batches,
-        receipts: receipts.into_inner(),
-    })
-}
-
-/// One stream as a collector holds it.
-pub(crate) struct Stream {
-    batches: mpsc::Sender<Batch>,
-    receipts: Streaming<Receipt>,
-}
-
-impl Stream {
-    pub(crate) async fn send(&mut self, batch: Batch) {
-        self.batches.send(batch).await.unwrap();
-    }
-
-    /// The next receipt, or how the stream ended.
-    pub(crate) async fn receipt(&mut self) -> Result<Option<Receipt>, Status> {
-        tokio::time::timeout(PATIENCE, self.receipts.message())
-            .await
-            .expect("a receipt in time")
-    }
-
-    /// Sends a batch and returns its receipt.
-    pub(crate) async fn ask(&mut self, batch: Batch) -> Receipt {
-        let (epoch, batch_seq) = (batch.epoch, batch.batch_seq);
-        self.send(batch).await;
-        let receipt = self.receipt().await.unwrap().unwrap();
-        assert_eq!((receipt.epoch, receipt.batch_seq), (epoch, batch_seq));
-        receipt
-    }
-
-    /// Sends a batch that must become durable.
-    pub(crate) async fn deliver(&mut self, batch: Batch) {
-        let receipt = self.ask(batch).await;
-        assert_eq!(receipt.outcome(), Outcome::Durable, "{receipt:?}");
-    }
-}
-
-/// An event whose identity is its number.
-pub(crate) fn event(number: u32) -> UpdateEvent {
-    let mut event = UpdateEvent {
-        event_id: EventId((u128::from(number) + 1).to_be_bytes()),
-        source_kind: SourceKind::Cbs,
-        phase: Phase::Install,
-        result: EventResult::Fail,
-        hresult: Some(0x800f_0985),
-        kb: "KB5022286".to_owned(),
-        printed_at_ms: Some(1_673_427_600_000 + i64::from(number)),
-        evidence: format!("line {number}"),
-        extra: [("stage".to_owned(), "commit".to_owned())].into(),
-        ..UpdateEvent::default()
-    };
-    event.rate_completeness();
-    event
-}
-
-/// A sealed batch of the events `from..from + count`.
-pub(crate) fn batch(batch_seq: u64, from: u32, count: u32) -> Batch {
-    sealed(batch_seq, (from..from + count).map(event).collect())
-}
-
-/// A sealed batch of these events.
-pub(crate) fn sealed(batch_seq: u64, events: Vec<UpdateEvent>) -> Batch {
-    let contents = Contents {
-        events,
-        ..Contents::default()
-    };
-    Batch {
-        epoch: 1,
-        batch_seq,
-        sent_at_ms: 1_673_427_600_000,
-        collector_version: "0.1.0".to_owned(),
-        ..pack(&contents).unwrap()
     }
 }
 

@@ -1,15 +1,5 @@
-//! Through Apache Kafka, with stores as processes of their own that die.
-//!
-//! Needs Java and Maven, or brokers in `KBWATCH_KAFKA_BROKERS`; fails loudly
-//! without.
+//! Through Apache Kafka, with everything dying that can.
 
-use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
-
-use kbwatch_clickhouse_engine::testing::TestEngine;
 use kbwatch_ingest::Journal;
 use kbwatch_ingest::config::KafkaConfig;
 use kbwatch_ingest::journal::lag;
@@ -18,129 +8,11 @@ use kbwatch_proto::telemetry::Outcome;
 use prost::Message;
 use rdkafka::ClientConfig;
 use rdkafka::producer::{FutureProducer, FutureRecord};
-use tokio::sync::OnceCell;
 
 use crate::broken_line::{BrokenLine, Fault};
-use crate::gateway::{River, batch, fresh_database, until};
-
-static BROKERS: OnceCell<String> = OnceCell::const_new();
-static TOPICS: AtomicU32 = AtomicU32::new(0);
-
-/// A topic of its own, on brokers that all tests share.
-async fn fresh_topic() -> KafkaConfig {
-    let brokers = BROKERS.get_or_init(async || match std::env::var("KBWATCH_KAFKA_BROKERS") {
-        Ok(brokers) => brokers,
-        Err(_) => tokio::task::spawn_blocking(start_broker).await.unwrap(),
-    });
-    let own = format!(
-        "{}-{}",
-        std::process::id(),
-        TOPICS.fetch_add(1, Ordering::SeqCst)
-    );
-    KafkaConfig {
-        brokers: brokers.await.clone(),
-        topic: format!("batches-{own}"),
-        group: format!("stores-{own}"),
-        partitions: 3,
-        ..KafkaConfig::default()
-    }
-}
-
-/// Starts a broker that goes with this process.
-fn start_broker() -> String {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let folder =
-        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("kafka-{}", std::process::id()));
-    let mut script = Command::new("bash")
-        .arg(root.join("deploy/kafka/kafka.sh"))
-        .arg(&folder)
-        .args([free_port(), free_port()])
-        .env("KBWATCH_KAFKA_EPHEMERAL", "yes")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let said = BufReader::new(script.stdout.take().unwrap()).lines().next();
-    match said {
-        Some(Ok(line)) if line.starts_with("ready ") => line["ready ".len()..].to_owned(),
-        _ => panic!(
-            "no Apache Kafka for the tests (see above): {:?}; install Java 17 and Maven, or set \
-             KBWATCH_KAFKA_BROKERS",
-            script.wait()
-        ),
-    }
-}
-
-fn free_port() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port().to_string()
-}
-
-/// A `kbwatch-ingest store` of its own.
-struct Store {
-    process: Child,
-    _folder: tempfile::TempDir,
-}
-
-impl Store {
-    fn start(engine: &TestEngine, url: &str, kafka: &KafkaConfig) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("ingest.toml");
-        let text = format!(
-            "[store]\ngroup_age_ms = 20\nretry_cap_ms = 200\n\
-             [kafka]\nbrokers = {:?}\ntopic = {:?}\ngroup = {:?}\n",
-            kafka.brokers, kafka.topic, kafka.group
-        );
-        std::fs::write(&file, text).unwrap();
-        let connection = engine.connection();
-        let process = Command::new(env!("CARGO_BIN_EXE_kbwatch-ingest"))
-            .args(["store", "--config"])
-            .arg(&file)
-            .env("KBWATCH_CLICKHOUSE_URL", url)
-            .env("KBWATCH_CLICKHOUSE_USER", &connection.user)
-            .env("KBWATCH_CLICKHOUSE_PASSWORD", &connection.password)
-            .env("KBWATCH_CLICKHOUSE_DATABASE", &connection.database)
-            .spawn()
-            .unwrap();
-        Self {
-            process,
-            _folder: folder,
-        }
-    }
-
-    /// kill -9.
-    fn kill(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-    }
-
-    /// SIGTERM; says whether it ended well.
-    fn stop(mut self) -> bool {
-        let pid = self.process.id().to_string();
-        assert!(Command::new("kill").arg(pid).status().unwrap().success());
-        self.process.wait().unwrap().success()
-    }
-}
-
-impl Drop for Store {
-    fn drop(&mut self) {
-        // Already gone where a test ended it.
-        drop(self.process.kill());
-        drop(self.process.wait());
-    }
-}
-
-async fn caught_up(kafka: &KafkaConfig) {
-    until("the stores caught up", async || {
-        let kafka = kafka.clone();
-        tokio::task::spawn_blocking(move || lag(&kafka))
-            .await
-            .unwrap()
-            .unwrap()
-            == 0
-    })
-    .await;
-}
+use crate::device::batch;
+use crate::gateway::{River, fresh_database};
+use crate::kafka_process::{Broker, Store, caught_up, fresh_topic, topic_on};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn stores_that_die_midway_lose_and_double_nothing() {
@@ -246,4 +118,33 @@ async fn poison(kafka: &KafkaConfig, values: &[&[u8]]) {
         let patience = std::time::Duration::from_secs(10);
         producer.send(record, patience).await.unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_dies_and_comes_back_loses_and_doubles_nothing() {
+    let engine = fresh_database().await;
+    let mut broker = tokio::task::spawn_blocking(Broker::start).await.unwrap();
+    let kafka = topic_on(&broker.address);
+    let river = River::start_into(&engine, Journal::kafka(&kafka).await.unwrap()).await;
+    let store = Store::start(&engine, engine.url(), &kafka);
+    let mut device = river.device("pc-1").await;
+    device.deliver(batch(0, 0, 20)).await;
+
+    broker.kill();
+    for seq in 1..=5_u32 {
+        device.send(batch(u64::from(seq), seq * 20, 20)).await;
+    }
+    let broker = tokio::task::spawn_blocking(move || {
+        broker.start_again();
+        broker
+    });
+    let broker = broker.await.unwrap();
+    for _ in 1..=5 {
+        let receipt = device.receipt().await.unwrap().unwrap();
+        assert_eq!(receipt.outcome(), Outcome::Durable, "{receipt:?}");
+    }
+    caught_up(&kafka).await;
+    assert_eq!(river.stored().await, 120);
+    assert!(store.stop());
+    drop(broker);
 }

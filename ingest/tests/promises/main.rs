@@ -1,17 +1,23 @@
 //! The promises of ingest, kept on a real ClickHouse over real gRPC.
 
 #[cfg(test)]
+mod accounts;
+#[cfg(test)]
 mod breaks;
 #[cfg(test)]
 mod broken_line;
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
+mod device;
+#[cfg(test)]
 mod direct;
 #[cfg(test)]
 mod gateway;
 #[cfg(test)]
 mod kafka;
+#[cfg(test)]
+mod kafka_process;
 #[cfg(test)]
 mod migrations;
 #[cfg(test)]

@@ -6,7 +6,8 @@ use tokio::io::AsyncWriteExt;
 use tonic::Code;
 use tonic::transport::Endpoint;
 
-use crate::gateway::{River, Stream, batch, connect, open, until};
+use crate::device::{Stream, batch, connect, open};
+use crate::gateway::{River, until};
 
 /// Sends one batch and says with which code the stream ended.
 async fn turned_away(mut stream: Stream, batch: Batch) -> Code {

@@ -1,0 +1,183 @@
+//! What can be set, what each default is, and which values are impossible.
+//!
+//! A configuration is checked whole before a socket opens: [`IngestConfig::check`]
+//! names the key, the value and the remedy.
+
+mod kafka;
+mod receive;
+mod store;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+pub use kafka::KafkaConfig;
+pub use receive::{ReceiveConfig, TlsConfig};
+pub use store::{ClickHouseConfig, StoreConfig};
+
+/// Everything that `kbwatch-ingest` reads from its file.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct IngestConfig {
+    /// The gateway.
+    pub receive: ReceiveConfig,
+    /// The writer.
+    pub store: StoreConfig,
+    /// Where events end up.
+    pub clickhouse: ClickHouseConfig,
+    /// The journal between receive and store; without brokers both run in one
+    /// process.
+    pub kafka: KafkaConfig,
+    /// Metrics and probes.
+    pub status: StatusConfig,
+}
+
+/// Where metrics and probes are served.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StatusConfig {
+    /// Address of /metrics, /live and /ready; none by default.
+    pub listen: Option<SocketAddr>,
+}
+
+/// A configuration that cannot be run.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("read {path}: {source}")]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The file is no TOML, or holds an unknown key or a value of a wrong type.
+    #[error("{path}: {source}")]
+    Parse {
+        /// Which file.
+        path: PathBuf,
+        /// Line, key and what was expected.
+        source: Box<toml::de::Error>,
+    },
+    /// A value that cannot work.
+    #[error("{key} = {value} cannot work: {remedy}")]
+    Impossible {
+        /// Name of the key, with its table.
+        key: &'static str,
+        /// What was found.
+        value: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+}
+
+pub(super) fn impossible(
+    key: &'static str,
+    value: &dyn ToString,
+    remedy: &'static str,
+) -> ConfigError {
+    ConfigError::Impossible {
+        key,
+        value: value.to_string(),
+        remedy,
+    }
+}
+
+impl IngestConfig {
+    /// Reads a file, lays the environment over it and checks the outcome.
+    ///
+    /// # Errors
+    /// Says which key of which file, and what to do.
+    pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
+        let mut config = match path {
+            None => Self::default(),
+            Some(path) => {
+                let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+                    path: path.to_owned(),
+                    source,
+                })?;
+                toml::from_str(&text).map_err(|source| ConfigError::Parse {
+                    path: path.to_owned(),
+                    source: Box::new(source),
+                })?
+            }
+        };
+        config.overlay(|name| std::env::var(name).ok());
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Lays `KBWATCH_*` variables over the file: what differs between machines
+    /// or is secret.
+    pub fn overlay(&mut self, variable: impl Fn(&str) -> Option<String>) {
+        let targets = [
+            ("KBWATCH_CLICKHOUSE_URL", &mut self.clickhouse.url),
+            ("KBWATCH_CLICKHOUSE_USER", &mut self.clickhouse.user),
+            ("KBWATCH_CLICKHOUSE_PASSWORD", &mut self.clickhouse.password),
+            ("KBWATCH_CLICKHOUSE_DATABASE", &mut self.clickhouse.database),
+            ("KBWATCH_KAFKA_BROKERS", &mut self.kafka.brokers),
+        ];
+        for (name, target) in targets {
+            if let Some(value) = variable(name) {
+                *target = value;
+            }
+        }
+    }
+
+    /// Names the first value that cannot work.
+    ///
+    /// # Errors
+    /// [`ConfigError::Impossible`].
+    pub fn check(&self) -> Result<(), ConfigError> {
+        self.receive.check()?;
+        self.store.check()?;
+        self.clickhouse.check()?;
+        self.kafka.check()?;
+        match self.status.listen {
+            Some(listen) if !listen.ip().is_loopback() => Err(impossible(
+                "status.listen",
+                &listen,
+                "metrics are served in the clear; name a loopback address",
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_key_is_refused_by_name() {
+        let refused = toml::from_str::<IngestConfig>("[receive]\nwindows = 3\n").unwrap_err();
+        assert!(refused.to_string().contains("windows"), "{refused}");
+    }
+
+    #[test]
+    fn plain_text_beyond_loopback_is_refused_with_the_remedy() {
+        let mut config = IngestConfig::default();
+        config.receive.listen = "0.0.0.0:7443".parse().unwrap();
+        let refused = config.check().unwrap_err().to_string();
+        assert!(refused.contains("receive.listen = 0.0.0.0:7443"));
+        assert!(refused.contains("add certificates"));
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_file() {
+        let mut config = IngestConfig::default();
+        config
+            .overlay(|name| (name == "KBWATCH_KAFKA_BROKERS").then(|| "127.0.0.1:9092".to_owned()));
+        assert!(config.kafka.is_set());
+        assert_eq!(config.clickhouse, ClickHouseConfig::default());
+    }
+
+    #[test]
+    fn the_documented_defaults_are_those_of_the_code() {
+        let documented = include_str!("../../../deploy/config/ingest.toml");
+        let from_file: toml::Table = toml::from_str(documented).unwrap();
+        let from_code = toml::Table::try_from(IngestConfig::default()).unwrap();
+        assert_eq!(from_file, from_code);
+    }
+}

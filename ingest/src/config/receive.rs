@@ -1,0 +1,101 @@
+//! How the gateway listens and how much it holds.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::{ConfigError, impossible};
+
+/// How the gateway listens and how much it holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReceiveConfig {
+    /// Where collectors connect.
+    pub listen: SocketAddr,
+    /// Certificates; without them only loopback is served.
+    pub tls: Option<TlsConfig>,
+    /// Batches of one stream that may wait for their receipts.
+    pub window: usize,
+    /// Bytes of all waiting batches together; beyond them collectors are asked
+    /// to come again.
+    pub max_in_flight_bytes: usize,
+    /// A batch that is not durable by then is answered with RETRY.
+    pub receipt_deadline_ms: u64,
+    /// Waiting time that RETRY asks for.
+    pub retry_after_ms: u32,
+    /// Quiet time after which a connection is probed.
+    pub keepalive_s: u64,
+    /// Time for the last receipts when the gateway stops.
+    pub grace_ms: u64,
+}
+
+impl Default for ReceiveConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 7443)),
+            tls: None,
+            window: 8,
+            max_in_flight_bytes: 256 * 1024 * 1024,
+            receipt_deadline_ms: 60_000,
+            retry_after_ms: 2_000,
+            keepalive_s: 120,
+            grace_ms: 10_000,
+        }
+    }
+}
+
+/// Files of mutual TLS, PEM.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsConfig {
+    /// Certificate of the gateway, with its chain.
+    pub cert: PathBuf,
+    /// Key of the gateway.
+    pub key: PathBuf,
+    /// Authority that signs the devices' certificates.
+    pub client_ca: PathBuf,
+}
+
+impl ReceiveConfig {
+    /// Names the first value that cannot work.
+    ///
+    /// # Errors
+    /// [`ConfigError::Impossible`].
+    pub fn check(&self) -> Result<(), ConfigError> {
+        if self.tls.is_none() && !self.listen.ip().is_loopback() {
+            return Err(impossible(
+                "receive.listen",
+                &self.listen,
+                "without [receive.tls] only a loopback address is served; add certificates",
+            ));
+        }
+        if self.window == 0 || self.window > 256 {
+            return Err(impossible("receive.window", &self.window, "1 to 256"));
+        }
+        if self.max_in_flight_bytes < 4 * 1024 * 1024
+            || self.max_in_flight_bytes > u32::MAX as usize
+        {
+            return Err(impossible(
+                "receive.max_in_flight_bytes",
+                &self.max_in_flight_bytes,
+                "4194304 to 4294967295",
+            ));
+        }
+        if self.receipt_deadline_ms == 0 {
+            return Err(impossible(
+                "receive.receipt_deadline_ms",
+                &self.receipt_deadline_ms,
+                "at least 1; 60000 suits most",
+            ));
+        }
+        if self.keepalive_s == 0 {
+            return Err(impossible(
+                "receive.keepalive_s",
+                &self.keepalive_s,
+                "at least 1; 120 suits most",
+            ));
+        }
+        Ok(())
+    }
+}
