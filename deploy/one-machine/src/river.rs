@@ -14,6 +14,7 @@ use kbwatch_analyzer::{Analyzer, AnalyzerConfig, Shared};
 use kbwatch_clickhouse_engine::{
     Connection, DataFolder, DataFolderError, Engine, EngineConfig, EngineError,
 };
+use kbwatch_ingest::journal::JournalError;
 use kbwatch_ingest::pki::Authority;
 use kbwatch_ingest::receive::{Gate, ReceiveError};
 use kbwatch_ingest::store::Feed;
@@ -64,6 +65,9 @@ pub enum RiverError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// Look at the brokers.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
     /// The gateway could not start or failed.
     #[error(transparent)]
     Receive(#[from] ReceiveError),
@@ -93,6 +97,7 @@ impl RiverError {
             Self::DataFolder(_) => 73,
             Self::Engine(error) => error.exit_code(),
             Self::Database { .. }
+            | Self::Journal(_)
             | Self::Listen { .. }
             | Self::Pki(_)
             | Self::Receive(ReceiveError::Listen { .. } | ReceiveError::Certificate { .. }) => 2,
@@ -137,7 +142,7 @@ impl River {
         // comes in that would be left behind.
         let mut stages = Stages::new();
         let shared = start_analyzer(&mut stages, config, &connection, http);
-        let journal = start_store(&mut stages, config, &connection, &metrics)?;
+        let journal = start_store(&mut stages, config, &connection, &metrics).await?;
         start_pages(&mut stages, listener, &shared, &metrics, journal.clone());
         stages.start("receive", {
             let metrics = metrics.clone();
@@ -262,24 +267,23 @@ async fn migrate(connection: &Connection) -> Result<(), RiverError> {
 }
 
 /// Puts the store behind a journal, in memory or in Kafka.
-fn start_store(
+async fn start_store(
     stages: &mut Stages,
     config: &RiverConfig,
     connection: &Connection,
     metrics: &Metrics,
 ) -> Result<Journal, RiverError> {
-    if config.kafka.is_set() {
-        return Err(RiverError::Config(ConfigError::Impossible {
-            key: "kafka.brokers",
-            value: config.kafka.brokers.clone(),
-            remedy: "remove it; this build has no journal in Kafka",
-        }));
-    }
-    let (journal, entries) = Journal::direct(config.store.queue_batches);
+    let (journal, feed) = if config.kafka.is_set() {
+        let journal = Journal::kafka(&config.kafka).await?;
+        (journal, Feed::Kafka(config.kafka.clone()))
+    } else {
+        let (journal, entries) = Journal::direct(config.store.queue_batches);
+        (journal, Feed::Direct(entries))
+    };
     let client = connection.client();
     let (settings, metrics) = (config.store.clone(), metrics.clone());
     stages.start("store", move |stop| {
-        kbwatch_ingest::store::run(settings, Feed::Direct(entries), client, metrics, stop)
+        kbwatch_ingest::store::run(settings, feed, client, metrics, stop)
     });
     Ok(journal)
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use kbwatch_analyzer::ImportRollout;
 use kbwatch_analyzer::config::Webhook;
+use kbwatch_clickhouse_engine::Connection;
 use kbwatch_ingest::config::KafkaConfig;
 use kbwatch_simulator::plan::{Fate, FleetPlan, family};
 use kbwatch_simulator::rollout::{release, targets_csv};
@@ -32,6 +33,7 @@ pub(super) struct Ground {
     river: PathBuf,
     fleet: PathBuf,
     secret: String,
+    database: String,
     kafka: KafkaConfig,
     // Removed when dropped, unless a person named a folder to keep.
     _temporary: Option<tempfile::TempDir>,
@@ -50,6 +52,7 @@ impl Ground {
         Ok(Self {
             river: root.join("river"),
             fleet: root.join("fleet"),
+            database: format!("kbwatch_demo_{}", std::process::id()),
             secret: format!("{tag}-{}", jiff::Timestamp::now().as_nanosecond()),
             kafka: KafkaConfig {
                 brokers: args.kafka.clone().unwrap_or_default(),
@@ -88,6 +91,10 @@ impl Ground {
             None => free_from(USUAL_PORT),
         };
         config.kafka = self.kafka.clone();
+        if let Some(given) = config.connection()? {
+            // Whatever that server holds already is not ours.
+            config.clickhouse.url = with_database(&given, &self.database);
+        }
         config.analyzer.cycle_ms = 1_000;
         config.analyzer.presence_limit_s = SILENT_AFTER_S;
         config.analyzer.gone_silent_s = SILENT_AFTER_S;
@@ -97,6 +104,20 @@ impl Ground {
         }];
         Ok(config)
     }
+}
+
+fn with_database(given: &Connection, database: &str) -> String {
+    let host = given.url.trim_start_matches("http://");
+    format!("http://{}:{}@{host}/{database}", given.user, given.password)
+}
+
+/// Removes the demonstration's database from a server that was there before.
+pub(super) async fn remove_database(connection: &Connection) -> Result<(), Failure> {
+    let statement = "DROP DATABASE IF EXISTS ?";
+    let name = clickhouse::sql::Identifier(&connection.database);
+    let client = connection.server_client();
+    client.query(statement).bind(name).execute().await?;
+    Ok(())
 }
 
 /// The first free port from here on.

@@ -157,8 +157,8 @@ impl Running {
         say("stopping the fleet and counting")?;
         let ledger = self.fleet.ledger();
         let summary = self.fleet.stop().await?;
-        if let Some(brokers) = &args.kafka {
-            checks.push(lag::check(brokers, self.ground.kafka(), &self.river).await?);
+        if args.kafka.is_some() {
+            checks.push(lag::check(self.ground.kafka()).await?);
         }
         let client = self.river.connection().client();
         let durable = summary.progress.durable_events;
@@ -170,7 +170,11 @@ impl Running {
             (summary.dropped_events, summary.refused_events),
         ));
         let engine = self.river.engine_pid();
+        let connection = self.river.connection().clone();
         self.river.stop().await?;
+        if engine.is_none() {
+            ground::remove_database(&connection).await?;
+        }
         let left = engine.filter(|pid| Path::new(&format!("/proc/{pid}")).exists());
         checks.push(Check::equal(
             "no_process_is_left",

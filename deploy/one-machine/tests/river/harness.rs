@@ -28,6 +28,21 @@ pub(crate) fn runs(pid: u32) -> bool {
     })
 }
 
+/// Running children of a process.
+pub(crate) fn children(parent: u32) -> Vec<u32> {
+    let parent = parent.to_string();
+    std::fs::read_dir("/proc")
+        .unwrap()
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok())
+        .filter(|pid| {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            let after = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+            after.split_whitespace().nth(1) == Some(&parent) && runs(*pid)
+        })
+        .collect()
+}
+
 /// Sends a signal by name, `KILL` or `STOP`.
 pub(crate) fn signal(pid: u32, name: &str) {
     let status = Command::new("kill")
@@ -55,6 +70,8 @@ pub(crate) struct Plan {
     pub(crate) http: u16,
     pub(crate) arguments: Vec<String>,
     pub(crate) variables: Vec<(String, String)>,
+    /// Of the Kafka in between; empty without.
+    pub(crate) brokers: String,
 }
 
 impl Plan {
@@ -65,6 +82,7 @@ impl Plan {
             http: free_port(),
             arguments: Vec::new(),
             variables: Vec::new(),
+            brokers: String::new(),
         }
     }
 
@@ -83,6 +101,7 @@ impl Plan {
             .args(["--http", &local(self.http)])
             .args(&self.arguments)
             .env_remove("KBWATCH_CLICKHOUSE_URL")
+            .env_remove("KBWATCH_KAFKA_BROKERS")
             .env("RUST_LOG", "warn")
             .envs(self.variables.iter().cloned())
             .stdin(Stdio::null())
@@ -128,16 +147,7 @@ impl UpProcess {
 
     /// Its ClickHouse child.
     pub(crate) fn engine(&self) -> Option<u32> {
-        let parent = self.pid();
-        std::fs::read_dir("/proc")
-            .ok()?
-            .flatten()
-            .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok())
-            .find(|pid| {
-                let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-                let after = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-                after.split_whitespace().nth(1) == Some(&parent.to_string()) && runs(*pid)
-            })
+        children(self.pid()).into_iter().next()
     }
 
     /// The body under a path, if it answers with success.

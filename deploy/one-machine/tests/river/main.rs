@@ -7,6 +7,7 @@
 
 mod drop;
 mod harness;
+mod kafka;
 mod kills;
 mod life;
 mod load;

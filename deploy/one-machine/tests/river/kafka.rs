@@ -1,0 +1,84 @@
+//! The same promises with Apache Kafka between receive and store.
+//!
+//! Needs Java and Maven and fails loudly without: a broker that dies is part
+//! of what is tested, so none that exists is used.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use crate::harness::{Plan, children, eventually, free_port, runs, signal};
+
+/// One Apache Kafka of our own.
+pub(crate) struct Broker {
+    folder: PathBuf,
+    ports: [u16; 2],
+    script: Child,
+}
+
+impl Broker {
+    pub(crate) fn start(folder: &Path) -> Self {
+        let ports = [free_port(), free_port()];
+        let folder = folder.join("kafka");
+        let script = run_script(&folder, ports);
+        Self {
+            folder,
+            ports,
+            script,
+        }
+    }
+
+    /// Puts this broker into a river, under a topic of its own.
+    pub(crate) fn join(&self, plan: &mut Plan) {
+        let brokers = format!("127.0.0.1:{}", self.ports[0]);
+        plan.arguments = vec!["--kafka".to_owned(), brokers.clone()];
+        plan.brokers = brokers;
+        plan.variables = vec![
+            ("KBWATCH_KAFKA__PARTITIONS".to_owned(), "3".to_owned()),
+            // A broker that is away is noticed within the test's time.
+            (
+                "KBWATCH_KAFKA__DELIVERY_DEADLINE_MS".to_owned(),
+                "5000".to_owned(),
+            ),
+        ];
+    }
+
+    /// Kills the broker as the kernel would, and starts it over the same data.
+    pub(crate) fn kill_and_restart(&mut self) {
+        let java = children(self.script.id());
+        for pid in &java {
+            signal(*pid, "KILL");
+        }
+        eventually("the broker is gone", || !java.iter().any(|pid| runs(*pid)));
+        self.script.wait().unwrap();
+        self.script = run_script(&self.folder, self.ports);
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        if runs(self.script.id()) {
+            signal(self.script.id(), "TERM");
+        }
+        drop(self.script.wait());
+    }
+}
+
+fn run_script(folder: &Path, ports: [u16; 2]) -> Child {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../kafka/kafka.sh");
+    let mut child = Command::new("bash")
+        .arg(script)
+        .arg(folder)
+        .args(ports.map(|port| port.to_string()))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let output = child.stdout.take().unwrap();
+    let said = BufReader::new(output).lines().next();
+    assert!(
+        matches!(&said, Some(Ok(line)) if line.starts_with("ready ")),
+        "no Apache Kafka: {said:?}; install Java 17 and Maven"
+    );
+    child
+}
