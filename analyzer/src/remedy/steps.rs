@@ -71,15 +71,26 @@ fn check_source(facts: &Facts<'_>) -> Option<RemedyStep> {
     let hash = quote::sha256(&damaged.hash_expected)?;
     let file = quote::file(&damaged.file)?;
     let key = quote::segment(facts.component_key)?;
-    let windows = quote::folder(&facts.source?.path)?;
+    let store = side_by_side(quote::folder(&facts.source?.path)?);
     let command = format!(
-        "(Get-FileHash -Algorithm SHA256 -LiteralPath '{windows}\\WinSxS\\{key}\\{file}').Hash -eq '{hash}'"
+        "(Get-FileHash -Algorithm SHA256 -LiteralPath '{store}\\{key}\\{file}').Hash -eq '{hash}'"
     );
     Some(step(
         "Check the source: its file must have the hash that CBS.log demands. \"True\" means that it fits; \"False\" or an error: take the next source.",
         "检查修复源：其文件的哈希必须等于 CBS.log 要求的值。返回 True 表示可用；返回 False 或报错则换下一个修复源。",
         &command,
     ))
+}
+
+/// DISM takes a Windows folder or a side-by-side folder as its source; the
+/// components lie in the latter.
+fn side_by_side(folder: &str) -> String {
+    let last = folder.rsplit('\\').next().unwrap_or_default();
+    if last.eq_ignore_ascii_case("WinSxS") {
+        folder.to_owned()
+    } else {
+        format!("{folder}\\WinSxS")
+    }
 }
 
 fn restore(facts: &Facts<'_>) -> RemedyStep {
@@ -291,4 +302,18 @@ fn unknown() -> Vec<RemedyStep> {
         "此代码没有已知的处理方法。请并排查看两三台设备的证据；共同点见上。",
         r"Select-String -LiteralPath $env:windir\Logs\CBS\CBS.log -Pattern 'HRESULT = 0x8' | Select-Object -Last 30",
     )]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::side_by_side;
+
+    #[test]
+    fn the_components_of_a_source_are_looked_for_in_one_side_by_side_folder() {
+        assert_eq!(
+            side_by_side(r"\\pc-1\c$\Windows"),
+            r"\\pc-1\c$\Windows\WinSxS"
+        );
+        assert_eq!(side_by_side(r"\\depot\3770\winsxs"), r"\\depot\3770\winsxs");
+    }
 }
