@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 
 use prost::Message;
+use prost::encoding::{DecodeContext, decode_key, skip_field};
 use sha2::{Digest, Sha256};
 
 use crate::event::{
@@ -26,8 +27,15 @@ pub const MAX_UNPACKED_LEN: u32 = 8 * 1024 * 1024;
 /// Largest payload as sent, in bytes.
 pub const MAX_PAYLOAD_LEN: usize = 2 * 1024 * 1024;
 
+/// Most text of all events of a block together, in bytes: rows share strings in
+/// the block and own them once decoded.
+pub const MAX_TEXT_TOTAL: usize = 32 * 1024 * 1024;
+
 /// Most events in one batch.
 pub const MAX_EVENTS: usize = 5_000;
+
+/// Most strings in one block: every text of every event a different one.
+const MAX_STRINGS: usize = MAX_EVENTS * (26 + 2 * MAX_EXTRA);
 
 const ZSTD_LEVEL: i32 = 1;
 
@@ -157,13 +165,37 @@ pub fn unpack(batch: &Batch) -> Result<Unpacked, UnpackError> {
             what: "unpacked length",
         });
     }
+    check_size(&bytes)?;
     let block = wire::Block::decode(bytes.as_slice()).map_err(UnpackError::Decode)?;
     if block.events.len() != batch.event_count as usize {
         return Err(UnpackError::Mismatch {
             what: "event count",
         });
     }
-    Ok(decode_block(block))
+    decode_block(block)
+}
+
+/// Counts rows and strings before they are decoded: an empty row takes two
+/// bytes in a block and hundreds in memory, so a block within its size limit
+/// could still exhaust a store.
+fn check_size(mut block: &[u8]) -> Result<(), UnpackError> {
+    let (mut strings, mut events) = (0_usize, 0_usize);
+    while !block.is_empty() {
+        let (tag, wire_type) = decode_key(&mut block).map_err(UnpackError::Decode)?;
+        match tag {
+            1 => strings += 1,
+            2 => events += 1,
+            _ => {}
+        }
+        if events > MAX_EVENTS || strings > MAX_STRINGS {
+            return Err(UnpackError::Mismatch {
+                what: "rows or strings over the limit",
+            });
+        }
+        skip_field(wire_type, tag, &mut block, DecodeContext::default())
+            .map_err(UnpackError::Decode)?;
+    }
+    Ok(())
 }
 
 /// Size of the payload's frame once unpacked, as its zstd header declares it;
@@ -275,15 +307,24 @@ fn encode_event<'a>(table: &mut StringTable<'a>, event: &'a UpdateEvent) -> wire
     }
 }
 
-fn decode_block(block: wire::Block) -> Unpacked {
+fn decode_block(block: wire::Block) -> Result<Unpacked, UnpackError> {
     let mut unpacked = Unpacked::default();
+    let mut text_len = 0;
     for (row, event) in (0..).zip(&block.events) {
         match decode_event(&block.strings, event) {
-            Ok(event) => unpacked.contents.events.push(event),
+            Ok(event) => {
+                text_len += event.text_len();
+                unpacked.contents.events.push(event);
+            }
             Err(reason) => unpacked.rejected.push(RejectedRow {
                 row,
                 reason: reason.to_string(),
             }),
+        }
+        if text_len > MAX_TEXT_TOTAL {
+            return Err(UnpackError::Mismatch {
+                what: "texts over the limit",
+            });
         }
     }
     unpacked.contents.facts = block.facts.map(|facts| FactsSnapshot {
@@ -300,7 +341,7 @@ fn decode_block(block: wire::Block) -> Unpacked {
         skipped_lines: health.skipped_lines,
         dropped_events: health.dropped_events,
     });
-    unpacked
+    Ok(unpacked)
 }
 
 /// Why a row is rejected.
@@ -562,6 +603,40 @@ mod tests {
         .unwrap();
         batch.unpacked_len -= 1;
         assert!(unpack(&batch).is_err());
+    }
+
+    #[test]
+    fn a_block_of_a_million_empty_rows_is_refused_before_it_is_decoded() {
+        let block = [0x12, 0x00].repeat(1_000_000);
+        let payload = zstd::bulk::compress(&block, ZSTD_LEVEL).unwrap();
+        let batch = Batch {
+            format: FORMAT,
+            event_count: 1_000_000,
+            unpacked_len: u32::try_from(block.len()).unwrap(),
+            checksum: checksum(&payload),
+            payload,
+            ..Batch::default()
+        };
+        assert!(matches!(unpack(&batch), Err(UnpackError::Mismatch { .. })));
+    }
+
+    #[test]
+    fn a_small_block_that_decodes_to_a_flood_of_text_is_refused() {
+        let long = "x".repeat(MAX_EVIDENCE_LEN);
+        let wordy = UpdateEvent {
+            title: long[..MAX_TEXT_LEN].to_owned(),
+            extra: (0..16)
+                .map(|number| (format!("name{number}"), long[..MAX_TEXT_LEN].to_owned()))
+                .collect(),
+            ..event("KB5022286", &long)
+        };
+        let flood = pack(&Contents {
+            events: vec![wordy; MAX_EVENTS],
+            ..Contents::default()
+        })
+        .unwrap();
+        assert!(flood.payload.len() < 100_000);
+        assert!(matches!(unpack(&flood), Err(UnpackError::Mismatch { .. })));
     }
 
     proptest! {

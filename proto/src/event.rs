@@ -127,6 +127,16 @@ impl UpdateEvent {
         self.completeness = u32::try_from(stated).unwrap_or(u32::MAX);
     }
 
+    /// Bytes of all texts, extra fields included.
+    pub fn text_len(&self) -> usize {
+        let own: usize = self.texts().iter().map(|text| text.len()).sum();
+        let extra = self
+            .extra
+            .iter()
+            .map(|(name, value)| name.len() + value.len());
+        own + extra.sum::<usize>()
+    }
+
     /// All text fields, in wire order.
     pub fn texts(&self) -> [&str; 22] {
         [
