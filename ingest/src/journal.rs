@@ -111,12 +111,11 @@ async fn append_direct(
     record: JournalRecord,
 ) -> Result<(), AppendError> {
     let (durable, told) = oneshot::channel();
+    // Waits for room: what waits is bounded by receive's memory and deadline.
     entries
-        .try_send(Entry { record, durable })
-        .map_err(|refused| match refused {
-            mpsc::error::TrySendError::Full(_) => AppendError::Full,
-            mpsc::error::TrySendError::Closed(_) => AppendError::Stopped,
-        })?;
+        .send(Entry { record, durable })
+        .await
+        .map_err(|_| AppendError::Stopped)?;
     told.await.map_err(|_| AppendError::Stopped)
 }
 

@@ -5,6 +5,7 @@
 //! being told stays unacknowledged and comes again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -60,6 +61,8 @@ pub(crate) struct Progress {
     topic: String,
     partitions: Mutex<BTreeMap<i32, Partition>>,
     changed: Condvar,
+    /// Nothing will become durable any more.
+    ended: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -84,6 +87,7 @@ impl Progress {
             topic: topic.to_owned(),
             partitions: Mutex::default(),
             changed: Condvar::new(),
+            ended: AtomicBool::new(false),
         }
     }
 
@@ -126,6 +130,14 @@ impl Progress {
         }
     }
 
+    /// Ends all waiting: the store is gone, and what is in flight with it.
+    pub(crate) fn end(&self) {
+        let partitions = self.lock();
+        self.ended.store(true, Ordering::SeqCst);
+        drop(partitions);
+        self.changed.notify_all();
+    }
+
     /// Waits until nothing of these partitions is in flight; says whether that
     /// came in time.
     pub(crate) fn wait_until_settled(&self, numbers: &[i32], patience: Duration) -> bool {
@@ -137,7 +149,7 @@ impl Progress {
                 .is_some_and(|partition| !partition.in_flight.is_empty())
         }) {
             let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            if left.is_zero() || self.ended.load(Ordering::SeqCst) {
                 return false;
             }
             partitions = self
@@ -200,6 +212,15 @@ mod tests {
         progress.committed(&[(0, 5)]);
         assert_eq!(progress.committable(), []);
         assert!(!progress.wait_until_settled(&[0], Duration::ZERO));
+    }
+
+    #[test]
+    fn nobody_waits_for_a_store_that_ended() {
+        let progress = Progress::new("batches");
+        progress.given(0, 5);
+        progress.end();
+        let patience = Duration::from_hours(1);
+        assert!(!progress.wait_until_settled(&[0], patience));
     }
 
     #[test]

@@ -42,6 +42,7 @@ const FETCHED_AHEAD_KIB: &str = "32768";
 pub(crate) struct Consuming {
     pub(crate) taken: mpsc::Receiver<Taken>,
     pub(crate) thread: JoinHandle<()>,
+    pub(crate) progress: Arc<Progress>,
 }
 
 /// Joins the group of stores and starts taking.
@@ -71,8 +72,9 @@ pub(crate) fn consume(
         .create_with_context(context)
         .map_err(failed)?;
     consumer.subscribe(&[&kafka.topic]).map_err(failed)?;
+    let progress = consumer.context().progress.clone();
     let taking = Loop {
-        progress: consumer.context().progress.clone(),
+        progress: progress.clone(),
         consumer,
         sender,
         waiting: VecDeque::new(),
@@ -83,7 +85,11 @@ pub(crate) fn consume(
         .name("kbwatch-consume".to_owned())
         .spawn(move || taking.run())
         .map_err(|source| failed(KafkaError::ClientCreation(source.to_string())))?;
-    Ok(Consuming { taken, thread })
+    Ok(Consuming {
+        taken,
+        thread,
+        progress,
+    })
 }
 
 /// What librdkafka calls while it is polled, on the same thread.

@@ -59,6 +59,7 @@ pub async fn run(
             let consuming = consume(&kafka, &config, &metrics, shutdown.clone())?;
             let journal = JournalEnd::Consumer(consuming.taken);
             let outcome = run_pipeline(config, journal, client, metrics, shutdown).await;
+            consuming.progress.end();
             // Its last commit and its good-bye to the group take a moment.
             let left = tokio::task::spawn_blocking(|| consuming.thread.join()).await;
             match left {

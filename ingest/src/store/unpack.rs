@@ -159,6 +159,9 @@ fn heard(record: &JournalRecord, batch: &Batch, health: Option<Health>) -> Optio
 fn sort_out(opened: &mut Opened, unpacked: kbwatch_proto::batch::Unpacked, record: &JournalRecord) {
     let found = unpacked.contents.events.len() + unpacked.rejected.len();
     opened.counted.unpacked(found);
+    // Rows share texts in the block and own them here.
+    let texts = unpacked.contents.events.iter().map(UpdateEvent::text_len);
+    opened.bytes += texts.sum::<usize>();
     let mut rejected = unpacked.rejected;
     opened.events = keep_possible(unpacked.contents.events, &mut rejected);
     opened.counted.rejected(rejected.len());
