@@ -79,7 +79,7 @@ struct Counts {
 /// The causes that one would show a person, best first, and no others.
 pub fn explain_csv(bytes: &[u8]) -> Result<Vec<Cause>, ExplainError> {
     let (leaves, has_usual) = read(bytes)?;
-    let found = search(&leaves, Asked::SHOWN);
+    let found = search(&leaves, Asked::OF_A_TABLE);
     Ok(found
         .iter()
         .map(|found| cause(&leaves, found, has_usual))
@@ -175,21 +175,25 @@ fn read(bytes: &[u8]) -> Result<(Leaves, bool), ExplainError> {
     let all = sums.values().fold((0.0, 0.0), |all, counts| {
         (all.0 + counts.usual_failed, all.1 + counts.usual_total)
     });
-    // A rate that stands for rows which the comparison period hardly knows.
+    // Stands for rows that the comparison period does not know.
     let overall = (all.0 + 0.5) / (all.1 + 1.0);
     for items in order {
         let sum = sums.get(&items).copied().unwrap_or_default();
-        let rate = (sum.usual_failed + overall) / (sum.usual_total + 1.0);
+        let expected = if sum.usual_total > 0.0 {
+            sum.usual_failed * sum.total / sum.usual_total
+        } else {
+            overall * sum.total
+        };
         leaves.rows.push(Leaf {
             items,
             failed: sum.failed,
             total: sum.total,
             usual: usual.map(|_| (sum.usual_failed, sum.usual_total)),
-            exposure: usual.map_or(sum.total, |_| sum.total * rate),
+            exposure: usual.map_or(sum.total, |_| sum.failed + expected),
             stratum: 0,
         });
     }
-    leaves.expects = usual.is_some();
+    leaves.compares = usual.is_some();
     Ok((leaves, usual.is_some()))
 }
 

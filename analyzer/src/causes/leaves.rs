@@ -18,8 +18,8 @@ pub(crate) struct Leaf {
     pub(crate) total: f64,
     /// Failed and total in the comparison period, where there is one.
     pub(crate) usual: Option<(f64, f64)>,
-    /// What failures are expected in proportion to: the total, or what the
-    /// comparison period lets expect.
+    /// What the failed are a part of: the total, or, where there is a comparison
+    /// period, the failed of both periods, brought to the same total.
     pub(crate) exposure: f64,
     /// Rows are compared within their stratum.
     pub(crate) stratum: u32,
@@ -30,8 +30,8 @@ pub(crate) struct Leaf {
 pub(crate) struct Leaves {
     /// Rows.
     pub(crate) rows: Vec<Leaf>,
-    /// Exposures are expected failures, no counts of trials.
-    pub(crate) expects: bool,
+    /// There is a comparison period.
+    pub(crate) compares: bool,
     names: Vec<(String, String)>,
     numbers: HashMap<(String, String), Item>,
 }

@@ -5,6 +5,8 @@
 //! vanishes once devices inside and outside the leading cause are compared
 //! apart.
 
+#[cfg(test)]
+mod fleets;
 mod leaves;
 mod ratio;
 mod search;
@@ -63,7 +65,7 @@ pub(crate) struct Explained {
 /// Explains which devices failed.
 pub(crate) fn explain(tried: &[Tried], words: &Words) -> Explained {
     let leaves = to_leaves(tried, words);
-    let found = search(&leaves, Asked::SHOWN);
+    let found = search(&leaves, Asked::OF_A_CLUSTER);
     let causes = found
         .iter()
         .map(|found| candidate(&leaves, found))

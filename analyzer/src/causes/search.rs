@@ -35,8 +35,14 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    /// What a person is shown: 1 in 1000 over all combinations tried.
-    pub(crate) const SHOWN: Self = Self {
+    /// For any table: a cause may be behind a small part of what fails.
+    pub(crate) const OF_A_TABLE: Self = Self {
+        min_share: 0.01,
+        ..Self::OF_A_CLUSTER
+    };
+
+    /// For the devices of a cluster: 1 in 1000 over all combinations tried.
+    pub(crate) const OF_A_CLUSTER: Self = Self {
         min_failed: 3.0,
         min_share: 0.1,
         min_ratio: 2.0,
@@ -87,11 +93,7 @@ pub(crate) fn counts<'a>(rows: impl Iterator<Item = &'a Leaf>, items: &[Item]) -
 fn best_of(rows: &[&Leaf], leaves: &Leaves, asked: Asked) -> Option<Found> {
     let failed: f64 = rows.iter().map(|row| row.failed).sum();
     let total: f64 = rows.iter().map(|row| row.exposure).sum();
-    let scale = if leaves.expects {
-        Scale::Expected { failed, total }
-    } else {
-        Scale::Trials { failed, total }
-    };
+    let whole = (failed, total);
     let floor = asked.min_failed.max(failed * asked.min_share);
     if failed < floor || failed <= 0.0 {
         return None;
@@ -103,7 +105,7 @@ fn best_of(rows: &[&Leaf], leaves: &Leaves, asked: Asked) -> Option<Found> {
     let mut best: Option<Found> = None;
     let mut tried = 0usize;
     for size in 1..=MAX_ITEMS {
-        let mut scored = score_level(rows, &level, scale, floor);
+        let mut scored = score_level(rows, &level, whole, floor);
         tried += level.len();
         scored.sort_by(|a, b| {
             b.score
@@ -119,7 +121,7 @@ fn best_of(rows: &[&Leaf], leaves: &Leaves, asked: Asked) -> Option<Found> {
         scored.truncate(WIDEST);
         level = refine(rows, &scored);
     }
-    best.filter(|found| convinces(found, tried, asked))
+    best.filter(|found| convinces(found, tried, leaves.compares, asked))
 }
 
 /// A larger combination must be clearly better than a smaller one, else the
@@ -141,15 +143,24 @@ fn better(best: Option<Found>, candidate: &Found, asked: Asked) -> Found {
     }
 }
 
-fn convinces(found: &Found, tried: usize, asked: Asked) -> bool {
+fn convinces(found: &Found, tried: usize, compares: bool, asked: Asked) -> bool {
     let looks = crate::find::rate::real(tried.max(1) as u64).ln();
-    let ratio = found.counts.risk_ratio();
+    // Between two periods the odds of "now" are the ratio of the rates.
+    let ratio = if compares {
+        found.counts.odds_ratio()
+    } else {
+        found.counts.risk_ratio()
+    };
     found.score >= looks + asked.chance && ratio.value >= asked.min_ratio && ratio.low > 1.0
 }
 
 /// Counts every combination of a level in one pass over the rows.
-fn score_level(rows: &[&Leaf], level: &[Vec<Item>], scale: Scale, floor: f64) -> Vec<Found> {
-    let (failed, total) = scale.whole();
+fn score_level(
+    rows: &[&Leaf],
+    level: &[Vec<Item>],
+    (failed, total): (f64, f64),
+    floor: f64,
+) -> Vec<Found> {
     let numbers: HashMap<&[Item], usize> = level
         .iter()
         .enumerate()
@@ -188,54 +199,26 @@ fn score_level(rows: &[&Leaf], level: &[Vec<Item>], scale: Scale, floor: f64) ->
                 failed_out: failed - sum.0,
                 total_out: total - sum.1,
             },
-            score: scale.score(sum)?,
+            score: score((failed, total), sum)?,
         };
         (sum.0 >= floor).then_some(found)
     });
     scored.collect()
 }
 
-/// What inside and outside are compared by, and their whole.
-#[derive(Debug, Clone, Copy)]
-enum Scale {
-    /// Failures out of trials: binomial.
-    Trials { failed: f64, total: f64 },
-    /// Failures over expected failures: Poisson.
-    Expected { failed: f64, total: f64 },
-}
-
-impl Scale {
-    fn whole(self) -> (f64, f64) {
-        match self {
-            Self::Trials { failed, total } | Self::Expected { failed, total } => (failed, total),
-        }
+/// Log likelihood ratio of "inside and outside differ" over "all the same";
+/// none where inside does not fail more.
+fn score((failed, total): (f64, f64), (inside, inside_total): (f64, f64)) -> Option<f64> {
+    let outside = failed - inside;
+    let outside_total = total - inside_total;
+    if inside_total <= 0.0 || outside_total <= 0.0 {
+        return None;
     }
-
-    /// Log likelihood ratio of "inside and outside differ" over "all the
-    /// same"; none where inside does not fail more.
-    fn score(self, (inside, inside_total): (f64, f64)) -> Option<f64> {
-        let (failed, total) = self.whole();
-        let outside = failed - inside;
-        let outside_total = total - inside_total;
-        if inside_total <= 0.0 || outside_total <= 0.0 {
-            return None;
-        }
-        if inside / inside_total <= outside / outside_total {
-            return None;
-        }
-        let likelihood = match self {
-            Self::Trials { .. } => log_likelihood,
-            Self::Expected { .. } => |failed: f64, expected: f64| {
-                if failed > 0.0 {
-                    failed * (failed / expected).ln()
-                } else {
-                    0.0
-                }
-            },
-        };
-        let apart = likelihood(inside, inside_total) + likelihood(outside, outside_total);
-        Some(apart - likelihood(failed, total))
+    if inside / inside_total <= outside / outside_total {
+        return None;
     }
+    let apart = log_likelihood(inside, inside_total) + log_likelihood(outside, outside_total);
+    Some(apart - log_likelihood(failed, total))
 }
 
 /// Combinations with one more item that failed rows hold and whose parent is
