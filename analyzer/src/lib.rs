@@ -22,6 +22,7 @@ pub mod kb;
 mod keep;
 mod ledger;
 pub mod load;
+mod look;
 mod metrics;
 mod migrate;
 mod picture;
