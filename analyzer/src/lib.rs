@@ -39,4 +39,5 @@ pub use explain::{Cause, ExplainError, explain_csv};
 pub use migrate::{MigrateError, migrate};
 pub use pipeline::{Analyzer, AnalyzerError, run};
 pub use releases::{ImportError, ImportReport, ImportRollout, import_rollout};
+pub use remedy::steps_for_log;
 pub use shared::Shared;

@@ -12,7 +12,7 @@ pub(crate) use sources::Situation;
 use crate::attempts::Broken;
 use crate::damage::{parse_component, stands_for};
 use crate::kb::{Build, KbTable};
-use crate::view::{DamageGroup, Remedy};
+use crate::view::{DamageGroup, DamagedFile, Remedy, RemedyStep, RepairSource};
 use catalogue::Class;
 
 /// Whether a path may stand in a command.
@@ -66,6 +66,42 @@ pub(crate) fn remedy(trouble: &Trouble<'_>, situation: &Situation<'_>) -> Remedy
         steps,
         sources,
         reference: class.reference().to_owned(),
+    }
+}
+
+/// What stands for the source in commands where a person has to choose one.
+const SOURCE_TO_CHOOSE: &str = r"\\SOURCE\Windows";
+
+/// Steps for one machine of which nothing but its logs is known.
+///
+/// `kb` may be empty: then only the cure itself is told. `hresult` is the final
+/// code, 0 without a failure; `component_key` the `WinSxS` folder of the damaged
+/// file as a log printed it, or empty. In commands the source is written
+/// `\\SOURCE\Windows`.
+pub fn steps_for_log(
+    kb: &str,
+    hresult: u32,
+    damaged: Option<&DamagedFile>,
+    component_key: &str,
+) -> Vec<RemedyStep> {
+    let kbs = KbTable::shipped();
+    let class = catalogue::class_of(hresult, damaged.is_some());
+    let source = RepairSource {
+        path: SOURCE_TO_CHOOSE.to_owned(),
+        ..RepairSource::default()
+    };
+    let facts = steps::Facts {
+        kb,
+        build: kbs.build_of(kb, None),
+        kbs: &kbs,
+        source: Some(&source),
+        damaged,
+        component_key,
+    };
+    if kb.is_empty() {
+        steps::cure(class, &facts)
+    } else {
+        steps::steps(class, &facts)
     }
 }
 

@@ -18,9 +18,16 @@ pub(super) struct Facts<'a> {
     pub(super) component_key: &'a str,
 }
 
-/// The steps of a class.
+/// The steps of a class, to the verified update.
 pub(super) fn steps(class: Class, facts: &Facts<'_>) -> Vec<RemedyStep> {
-    let mut steps = match class {
+    let mut steps = cure(class, facts);
+    steps.extend([install_newest(facts), reboot(), verify(facts)]);
+    steps
+}
+
+/// The steps of a class, without the update that is tried again afterwards.
+pub(super) fn cure(class: Class, facts: &Facts<'_>) -> Vec<RemedyStep> {
+    match class {
         Class::ComponentStore => store(facts),
         Class::Source => source(facts),
         Class::Network => network(),
@@ -35,9 +42,7 @@ pub(super) fn steps(class: Class, facts: &Facts<'_>) -> Vec<RemedyStep> {
         Class::Policy => policy(),
         Class::Retry => Vec::new(),
         Class::Unknown => unknown(),
-    };
-    steps.extend([install_newest(facts), reboot(), verify(facts)]);
-    steps
+    }
 }
 
 fn step(en: &str, zh: &str, command: &str) -> RemedyStep {

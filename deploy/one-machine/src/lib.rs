@@ -8,6 +8,7 @@ pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod drop;
+pub mod failure;
 mod pages;
 pub mod pki;
 pub mod river;

@@ -11,19 +11,17 @@ use std::time::Duration;
 
 use kbwatch_analyzer::view::View;
 use kbwatch_analyzer::{Analyzer, AnalyzerConfig, Shared};
-use kbwatch_clickhouse_engine::{
-    Connection, DataFolder, DataFolderError, Engine, EngineConfig, EngineError,
-};
-use kbwatch_ingest::journal::JournalError;
+use kbwatch_clickhouse_engine::{Connection, DataFolder, Engine, EngineConfig};
 use kbwatch_ingest::pki::Authority;
-use kbwatch_ingest::receive::{Gate, ReceiveError};
+use kbwatch_ingest::receive::Gate;
 use kbwatch_ingest::store::Feed;
 use kbwatch_ingest::{Journal, Metrics};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
-use crate::config::{ConfigError, RiverConfig};
+use crate::config::RiverConfig;
+use crate::failure::RiverError;
 use crate::pki;
 use crate::stage::{Stages, chain};
 
@@ -32,79 +30,6 @@ const LAYOUT: &str = "kbwatch data 1";
 
 /// How long a start waits for the process before it to leave the folder.
 const FOLDER_PATIENCE: Duration = Duration::from_secs(5);
-
-/// The river could not start, or a stage of it failed.
-#[derive(Debug, thiserror::Error)]
-pub enum RiverError {
-    /// Change the settings.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// Choose or free a folder.
-    #[error(transparent)]
-    DataFolder(#[from] DataFolderError),
-    /// Install or free what the database needs.
-    #[error(transparent)]
-    Engine(#[from] EngineError),
-    /// Look at the certificates in the data folder.
-    #[error(transparent)]
-    Pki(#[from] kbwatch_ingest::pki::PkiError),
-    /// The database does not answer, or not as hoped.
-    #[error("could not {attempted}")]
-    Database {
-        /// What was attempted.
-        attempted: &'static str,
-        /// What it said.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// Choose another address.
-    #[error("could not listen on {address}: {source}; name another with --http")]
-    Listen {
-        /// For the pages.
-        address: SocketAddr,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// Look at the brokers.
-    #[error(transparent)]
-    Journal(#[from] JournalError),
-    /// The gateway could not start or failed.
-    #[error(transparent)]
-    Receive(#[from] ReceiveError),
-    /// A stage ended that should not have.
-    #[error("{stage} stopped: {why}")]
-    Stage {
-        /// Which stage.
-        stage: &'static str,
-        /// What it said.
-        why: String,
-    },
-    /// The grace period ran out.
-    #[error("{stage} did not stop within {grace_s} s; what was not receipted comes again")]
-    Grace {
-        /// Which stage was left.
-        stage: &'static str,
-        /// How long all had.
-        grace_s: u64,
-    },
-}
-
-impl RiverError {
-    /// What a command-line program should exit with.
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            Self::Config(_) | Self::Receive(ReceiveError::Config(_)) => 64,
-            Self::DataFolder(_) => 73,
-            Self::Engine(error) => error.exit_code(),
-            Self::Database { .. }
-            | Self::Journal(_)
-            | Self::Listen { .. }
-            | Self::Pki(_)
-            | Self::Receive(ReceiveError::Listen { .. } | ReceiveError::Certificate { .. }) => 2,
-            Self::Receive(_) | Self::Stage { .. } | Self::Grace { .. } => 1,
-        }
-    }
-}
 
 /// A running river.
 pub struct River {

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
-use crate::river::RiverError;
+use crate::failure::RiverError;
 
 /// A running stage.
 pub(crate) struct Stage {

@@ -4,7 +4,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::Up;
 use crate::config::RiverConfig;
-use crate::river::{River, RiverError};
+use crate::failure::RiverError;
+use crate::river::River;
 use crate::stage::chain;
 
 /// Runs the river until SIGTERM, SIGINT or a failed stage; returns the exit

@@ -6,6 +6,7 @@
 
 mod accounting;
 mod checks;
+mod cluster_checks;
 mod ground;
 mod lag;
 mod result;

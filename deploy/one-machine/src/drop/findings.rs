@@ -9,6 +9,8 @@ use kbwatch_proto::event::UpdateEvent;
 use kbwatch_proto::result_code::{ResultCode, Verdict};
 use kbwatch_proto::words::{EventResult, Phase};
 
+use super::same::{same_component, same_file};
+
 /// Everything that the files say.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Findings {
@@ -263,42 +265,6 @@ fn fill(known: &mut String, stated: &str) {
     }
 }
 
-/// Whether two spellings mean one component: a `WinSxS` key, a key shortened
-/// with `..`, or the assembly's bare name.
-fn same_component(one: &str, other: &str) -> bool {
-    if one.is_empty() || other.is_empty() || one.eq_ignore_ascii_case(other) {
-        return true;
-    }
-    match (assembly_of(one), assembly_of(other)) {
-        (Some(name), None) => same_name(name, other),
-        (None, Some(name)) => same_name(name, one),
-        // Two keys that differ are two components; two names as well.
-        _ => false,
-    }
-}
-
-/// The name inside `arch_name_token_version_culture_hash`.
-fn assembly_of(key: &str) -> Option<&str> {
-    let (_, rest) = key.split_once('_')?;
-    let mut from_end = rest.rsplitn(5, '_');
-    let (_hash, _culture, version) = (from_end.next()?, from_end.next()?, from_end.next()?);
-    let (_token, name) = (from_end.next()?, from_end.next()?);
-    version.contains('.').then_some(name)
-}
-
-fn same_name(in_key: &str, name: &str) -> bool {
-    let (in_key, name) = (in_key.to_lowercase(), name.to_lowercase());
-    match in_key.split_once("..") {
-        None => in_key == name,
-        Some((head, tail)) => name.starts_with(head) && name.ends_with(tail),
-    }
-}
-
-fn same_file(one: &str, other: &str) -> bool {
-    let name = |path: &str| path.rsplit(['\\', '/']).next().unwrap_or("").to_lowercase();
-    name(one) == name(other)
-}
-
 /// Codes that look like failure: a reboot that is due, a probe, a retry.
 fn is_harmless(event: &UpdateEvent) -> bool {
     event.result == EventResult::Fail
@@ -396,16 +362,6 @@ mod tests {
         let findings = Findings::gather(&[failed("KB5022286", 0x8024_2014, 1)]);
         assert_eq!(findings.failures, []);
         assert_eq!(findings.harmless, 1);
-    }
-
-    #[test]
-    fn a_key_and_the_name_inside_it_are_one_component() {
-        let key = "amd64_dual_probe.inf_31bf3856ad364e35_10.0.17763.1_none_1b109bcc844f4c10";
-        assert!(same_component(key, "dual_probe.inf"));
-        assert!(!same_component(key, "probe.inf"));
-        let short = "amd64_microsoft-windows-p..e-tools_31bf3856ad364e35_10.0.17763.1_none_00aa";
-        assert!(same_component("Microsoft-Windows-Probe-Tools", short));
-        assert!(!same_component(key, short));
     }
 
     #[test]

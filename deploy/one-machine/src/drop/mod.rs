@@ -6,6 +6,8 @@ mod hand_on;
 pub(crate) mod inlet;
 pub(crate) mod page;
 mod report;
+mod same;
+mod sentences;
 mod upload;
 
 use std::io::Write;

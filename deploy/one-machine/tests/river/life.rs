@@ -1,5 +1,7 @@
 //! How `kbwatch up` starts, stops and dies.
 
+use kbwatch_clickhouse_engine::testing;
+
 use crate::harness::{Plan, eventually, runs, signal};
 
 #[test]
@@ -110,4 +112,30 @@ fn an_address_in_use_ends_with_2_and_names_it() {
     let (status, said) = plan.run();
     assert_eq!(status.code(), Some(2), "{said}");
     assert!(said.contains(&plan.http.to_string()), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_exists_is_used_instead_of_a_child() {
+    let engine = testing::engine().await;
+    let there = engine.connection();
+    let host = there.url.trim_start_matches("http://");
+    let folder = tempfile::tempdir().unwrap();
+    let mut plan = Plan::new(&folder.path().join("data"));
+    plan.arguments = vec![
+        "--clickhouse".to_owned(),
+        format!(
+            "http://{}:{}@{host}/{}",
+            there.user, there.password, there.database
+        ),
+    ];
+    let river = tokio::task::block_in_place(|| plan.start());
+    assert_eq!(river.engine(), None);
+    assert_eq!(river.stop(), Some(0));
+    let tables: u64 = engine
+        .client()
+        .query("SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = 'update_events'")
+        .fetch_one()
+        .await
+        .unwrap();
+    assert_eq!(tables, 1);
 }
