@@ -9,6 +9,7 @@
 //! `report` gives every event identity, masked evidence and, from `clock`,
 //! its UTC time.
 
+pub mod cabinet;
 mod cbs;
 mod checkpoint;
 mod clock;

@@ -1,0 +1,363 @@
+//! Reads Windows cabinets (`.cab`): what servicing makes of old logs, and what
+//! people bundle logs in.
+//!
+//! Promise: no input panics; memory stays below 3 MiB plus the list of
+//! members, whatever a cabinet declares; bytes that do not fit their checksum
+//! are never handed out.
+//!
+//! A cabinet holds folders, each a chain of blocks of at most 32 KiB that are
+//! packed together, and members, each a stretch of a folder. Members that
+//! reach into another cabinet of a set are not read.
+
+mod blocks;
+
+use std::io::{self, Read, Seek, SeekFrom};
+
+use super::encoding::console_text;
+pub use blocks::MemberReader;
+use blocks::{FolderReader, Method};
+
+/// What a cabinet starts with.
+pub const CABINET_MAGIC: &[u8; 4] = b"MSCF";
+
+/// Most members that are listed.
+const MAX_MEMBERS: u16 = 4096;
+
+/// Longest name of a member, in bytes.
+const MAX_NAME_LEN: usize = 256;
+
+const HAS_PREVIOUS: u16 = 1;
+const HAS_NEXT: u16 = 2;
+const HAS_RESERVE: u16 = 4;
+
+/// First folder number that means another cabinet of the set.
+const ELSEWHERE: u16 = 0xfffd;
+
+/// A cabinet that cannot be read, or a member of it.
+#[derive(Debug, thiserror::Error)]
+pub enum CabinetError {
+    /// The file cannot be read, or ends too early.
+    #[error("read the cabinet")]
+    Unreadable(#[from] io::Error),
+    /// It does not start like a cabinet.
+    #[error("it is no cabinet")]
+    NoCabinet,
+    /// It lists more members than anyone packs.
+    #[error("it lists {0} members, more than {MAX_MEMBERS}")]
+    TooManyMembers(u16),
+    /// Its lists contradict each other.
+    #[error("its {0} makes no sense")]
+    Damaged(&'static str),
+    /// The member begins or ends in another cabinet of the set.
+    #[error("the member reaches into another cabinet")]
+    Elsewhere,
+    /// The member is packed in a way that logs never are.
+    #[error("packed with method {0}, which is not read")]
+    UnknownMethod(u16),
+}
+
+/// A file inside a cabinet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Name as stored, possibly with folders.
+    pub name: String,
+    /// Unpacked length in bytes, as declared.
+    pub len: u64,
+    folder: u16,
+    start: u64,
+}
+
+struct Folder {
+    first_block: u64,
+    blocks: u16,
+    method: Result<Method, u16>,
+}
+
+/// An open cabinet.
+pub struct Cabinet<R> {
+    reader: R,
+    folders: Vec<Folder>,
+    members: Vec<Member>,
+    /// Bytes between a block's head and its data.
+    block_reserve: u8,
+}
+
+impl<R: Read + Seek> Cabinet<R> {
+    /// Reads the lists at the front of a cabinet.
+    ///
+    /// # Errors
+    /// See [`CabinetError`].
+    pub fn open(mut reader: R) -> Result<Self, CabinetError> {
+        reader.seek(SeekFrom::Start(0))?;
+        let head: [u8; 36] = take(&mut reader)?;
+        if !head.starts_with(CABINET_MAGIC) {
+            return Err(CabinetError::NoCabinet);
+        }
+        let members_at = u64::from(u32_at(&head, 16));
+        let folder_count = u16_at(&head, 26);
+        let member_count = u16_at(&head, 28);
+        let flags = u16_at(&head, 30);
+        if member_count > MAX_MEMBERS || folder_count > MAX_MEMBERS {
+            return Err(CabinetError::TooManyMembers(member_count));
+        }
+        let (mut folder_reserve, mut block_reserve) = (0, 0);
+        if flags & HAS_RESERVE != 0 {
+            let sizes: [u8; 4] = take(&mut reader)?;
+            (folder_reserve, block_reserve) = (sizes[2], sizes[3]);
+            reader.seek(SeekFrom::Current(i64::from(u16_at(&sizes, 0))))?;
+        }
+        for flag in [HAS_PREVIOUS, HAS_NEXT] {
+            if flags & flag != 0 {
+                take_name(&mut reader)?;
+                take_name(&mut reader)?;
+            }
+        }
+        let mut folders = Vec::with_capacity(folder_count.into());
+        for _ in 0..folder_count {
+            folders.push(take_folder(&mut reader, folder_reserve)?);
+        }
+        reader.seek(SeekFrom::Start(members_at))?;
+        let mut members = Vec::new();
+        for _ in 0..member_count {
+            members.push(take_member(&mut reader)?);
+        }
+        Ok(Self {
+            reader,
+            folders,
+            members,
+            block_reserve,
+        })
+    }
+
+    /// The files in it, in stored order.
+    pub fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    /// Unpacks a member of [`Cabinet::members`] by its place there: it gives at
+    /// most the declared length.
+    ///
+    /// # Errors
+    /// Where the member cannot be found or its packing is not known; damage
+    /// inside shows when the reader gets there.
+    pub fn read_member(&mut self, at: usize) -> Result<MemberReader<'_, R>, CabinetError> {
+        let member = self.members.get(at).ok_or(CabinetError::Damaged("place"))?;
+        if member.folder >= ELSEWHERE {
+            return Err(CabinetError::Elsewhere);
+        }
+        let folder = self.folders.get(usize::from(member.folder));
+        let folder = folder.ok_or(CabinetError::Damaged("list of folders"))?;
+        let method = folder.method.map_err(CabinetError::UnknownMethod)?;
+        let packed = FolderReader::new(
+            &mut self.reader,
+            (folder.first_block, folder.blocks),
+            self.block_reserve,
+            method,
+        );
+        Ok(MemberReader::new(packed, member.start, member.len))
+    }
+}
+
+fn take<const LEN: usize>(reader: &mut impl Read) -> io::Result<[u8; LEN]> {
+    let mut bytes = [0; LEN];
+    reader.read_exact(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn u16_at(bytes: &[u8], at: usize) -> u16 {
+    u16::from_le_bytes([bytes[at], bytes[at + 1]])
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    u32::from(u16_at(bytes, at)) | u32::from(u16_at(bytes, at + 2)) << 16
+}
+
+/// Text up to a zero byte.
+fn take_name(reader: &mut impl Read) -> Result<String, CabinetError> {
+    let mut name = Vec::new();
+    loop {
+        let [byte] = take(reader)?;
+        if byte == 0 {
+            return Ok(console_text(&name).into_owned());
+        }
+        if name.len() == MAX_NAME_LEN {
+            return Err(CabinetError::Damaged("name of a member"));
+        }
+        name.push(byte);
+    }
+}
+
+fn take_folder(reader: &mut (impl Read + Seek), reserve: u8) -> Result<Folder, CabinetError> {
+    let entry: [u8; 8] = take(reader)?;
+    reader.seek(SeekFrom::Current(i64::from(reserve)))?;
+    let packing = u16_at(&entry, 6);
+    Ok(Folder {
+        first_block: u64::from(u32_at(&entry, 0)),
+        blocks: u16_at(&entry, 4),
+        method: Method::of(packing).ok_or(packing),
+    })
+}
+
+fn take_member(reader: &mut impl Read) -> Result<Member, CabinetError> {
+    let entry: [u8; 16] = take(reader)?;
+    Ok(Member {
+        name: take_name(reader)?,
+        len: u64::from(u32_at(&entry, 0)),
+        folder: u16_at(&entry, 8),
+        start: u64::from(u32_at(&entry, 4)),
+    })
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::io::Cursor;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const MSZIP: u16 = 1;
+    const BLOCK_LEN: usize = 32 * 1024;
+
+    /// Packs members into one folder with the method's number (0 or 1).
+    pub(crate) fn pack(members: &[(&str, &[u8])], method: u16) -> Vec<u8> {
+        let content: Vec<u8> = members
+            .iter()
+            .flat_map(|(_, bytes)| bytes.to_vec())
+            .collect();
+        let blocks: Vec<(Vec<u8>, usize)> = content
+            .chunks(BLOCK_LEN)
+            .map(|block| (pack_block(block, method), block.len()))
+            .collect();
+        let names: usize = members.iter().map(|(name, _)| 17 + name.len()).sum();
+        let first_block = u32::try_from(36 + 8 + names).unwrap();
+        let mut cabinet = CABINET_MAGIC.to_vec();
+        cabinet.extend([0; 12]);
+        cabinet.extend((36_u32 + 8).to_le_bytes());
+        cabinet.extend([0, 0, 0, 0, 3, 1, 1, 0]);
+        cabinet.extend(u16::try_from(members.len()).unwrap().to_le_bytes());
+        cabinet.extend([0; 6]);
+        cabinet.extend(first_block.to_le_bytes());
+        cabinet.extend(u16::try_from(blocks.len()).unwrap().to_le_bytes());
+        cabinet.extend(method.to_le_bytes());
+        let mut start = 0_u32;
+        for (name, bytes) in members {
+            let len = u32::try_from(bytes.len()).unwrap();
+            cabinet.extend(len.to_le_bytes());
+            cabinet.extend(start.to_le_bytes());
+            cabinet.extend([0; 8]);
+            cabinet.extend(name.as_bytes());
+            cabinet.push(0);
+            start += len;
+        }
+        for (packed, len) in blocks {
+            let sizes = [packed.len(), len].map(|size| u16::try_from(size).unwrap());
+            cabinet.extend(blocks::checksum(&packed, sizes[0], sizes[1]).to_le_bytes());
+            cabinet.extend(sizes[0].to_le_bytes());
+            cabinet.extend(sizes[1].to_le_bytes());
+            cabinet.extend(packed);
+        }
+        cabinet
+    }
+
+    fn pack_block(block: &[u8], method: u16) -> Vec<u8> {
+        if method != MSZIP {
+            return block.to_vec();
+        }
+        let mut packed = b"CK".to_vec();
+        packed.extend(miniz_oxide::deflate::compress_to_vec(block, 6));
+        packed
+    }
+
+    pub(crate) fn unpack(bytes: &[u8], at: usize) -> Result<Vec<u8>, CabinetError> {
+        let mut cabinet = Cabinet::open(Cursor::new(bytes))?;
+        let mut content = Vec::new();
+        cabinet.read_member(at)?.read_to_end(&mut content)?;
+        Ok(content)
+    }
+
+    fn long_log() -> Vec<u8> {
+        (0..4000)
+            .flat_map(|n| format!("2023-01-11 09:00:00, Info CBS line {n}\r\n").into_bytes())
+            .collect()
+    }
+
+    #[test]
+    fn members_come_out_as_they_went_in() {
+        let log = long_log();
+        for method in [0, MSZIP] {
+            let bytes = pack(&[("a.txt", b"hello"), ("CbsPersist_1.log", &log)], method);
+            let cabinet = Cabinet::open(Cursor::new(&bytes)).unwrap();
+            assert_eq!(cabinet.members()[1].name, "CbsPersist_1.log");
+            assert_eq!(cabinet.members()[1].len, log.len() as u64);
+            assert_eq!(unpack(&bytes, 0).unwrap(), b"hello");
+            assert_eq!(unpack(&bytes, 1).unwrap(), log);
+        }
+    }
+
+    /// Two members, LZX, as `makecab` lays them out.
+    const LZX: &[u8] = b"MSCF\0\0\0\0\x97\0\0\0\0\0\0\0\x2c\0\0\0\0\0\0\0\x03\x01\x01\0\x02\0\
+        \0\0\x2d\x05\0\0\x5b\0\0\0\x01\0\x03\x13\x0f\0\0\0\0\0\0\0\0\0\x21\x53\x0d\xb2\x20\0\
+        hi.txt\0\x10\0\0\0\x0f\0\0\0\0\0\x21\x53\x0b\xb2\x20\0bye.txt\0\x5c\xef\x2a\xc7\x34\0\
+        \x1f\0\x5b\x80\x80\x8d\0\x30\xf0\x01\x10\0\0\0\x01\0\0\0\x01\0\0\0Hello, world!\r\n\
+        See you later!\r\n\0";
+
+    #[test]
+    fn lzx_is_unpacked() {
+        assert_eq!(unpack(LZX, 0).unwrap(), b"Hello, world!\r\n");
+        assert_eq!(unpack(LZX, 1).unwrap(), b"See you later!\r\n");
+    }
+
+    #[test]
+    fn a_changed_byte_of_data_is_never_handed_out() {
+        let mut bytes = pack(&[("a.log", &long_log())], MSZIP);
+        let last = bytes.len() - 20;
+        bytes[last] ^= 1;
+        assert!(unpack(&bytes, 0).is_err());
+    }
+
+    #[test]
+    fn a_cut_cabinet_gives_what_is_whole_and_then_an_error() {
+        let log = long_log();
+        let bytes = pack(&[("a.log", &log)], MSZIP);
+        let mut cabinet = Cabinet::open(Cursor::new(&bytes[..bytes.len() - 100])).unwrap();
+        let mut content = Vec::new();
+        let done = cabinet.read_member(0).unwrap().read_to_end(&mut content);
+        assert!(done.is_err());
+        assert!(content.len() >= BLOCK_LEN && log.starts_with(&content));
+    }
+
+    #[test]
+    fn what_is_no_cabinet_says_so() {
+        assert!(matches!(
+            Cabinet::open(Cursor::new(&[0; 64])).err(),
+            Some(CabinetError::NoCabinet)
+        ));
+        let quantum = pack(&[("a", b"b")], 2);
+        assert!(matches!(
+            unpack(&quantum, 0),
+            Err(CabinetError::UnknownMethod(2))
+        ));
+    }
+
+    proptest! {
+        #[test]
+        fn damaged_cabinets_never_panic(
+            lzx in any::<bool>(),
+            places in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..12),
+            end in any::<prop::sample::Index>(),
+        ) {
+            let mut bytes = if lzx { LZX.to_vec() } else { pack(&[("a", b"hello hello")], MSZIP) };
+            for (place, byte) in places {
+                let at = place.index(bytes.len());
+                bytes[at] = byte;
+            }
+            bytes.truncate(end.index(bytes.len()) + 1);
+            if let Ok(cabinet) = Cabinet::open(Cursor::new(&bytes)) {
+                for at in 0..cabinet.members().len().min(4) {
+                    drop(unpack(&bytes, at));
+                }
+            }
+        }
+    }
+}
