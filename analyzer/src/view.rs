@@ -105,8 +105,9 @@ pub struct KbStatus {
     pub outcomes: Outcomes,
     /// Failure rate by the one definition.
     pub rate: Rate,
-    /// What is usual for this kind of update on this fleet.
-    pub usual_rate: f64,
+    /// What is usual for this kind of update on this fleet; `None` where no
+    /// earlier update tells.
+    pub usual_rate: Option<f64>,
     /// First attempt in the window.
     pub first_attempt_at_ms: i64,
     /// Newest closed attempt.

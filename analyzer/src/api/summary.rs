@@ -28,7 +28,7 @@ struct KbLine {
     build: String,
     outcomes: Outcomes,
     rate: Rate,
-    usual_rate: f64,
+    usual_rate: Option<f64>,
     clusters: Vec<String>,
 }
 

@@ -8,7 +8,7 @@ use super::chart::{RateScale, rate_bar, trend};
 use super::cluster;
 use super::codes;
 use super::layout::{kb_link, path_part, section_head};
-use super::number::{count, out_of, percent, time_and_age};
+use super::number::{count, percent, time_and_age, usual};
 use super::reader::Reader;
 use super::standing;
 use super::text;
@@ -87,10 +87,7 @@ fn rate_sentence(kb: &KbStatus, reader: &Reader) -> Markup {
         ("rate", html! { b { (percent(kb.rate.value)) } }),
         ("low", html! { (percent(kb.rate.low)) }),
         ("high", html! { (percent(kb.rate.high)) }),
-        (
-            "usual",
-            html! { b { (out_of(reader.lang, kb.usual_rate)) } },
-        ),
+        ("usual", html! { b { (usual(reader.lang, kb.usual_rate)) } }),
     ];
     text::KB_RATE.fill(reader.lang, &fillings)
 }
@@ -105,7 +102,7 @@ fn clusters(kb: &KbStatus, view: &View, reader: &Reader) -> Markup {
 
 fn slices(slices: &[Slice], kb: &KbStatus, by_class: bool, reader: &Reader) -> Markup {
     let lang = reader.lang;
-    let bounds = slices.iter().map(bound).chain([kb.usual_rate]);
+    let bounds = slices.iter().map(bound).chain(kb.usual_rate);
     let scale = RateScale::over(bounds);
     html! {
         div.scroll {
@@ -160,7 +157,7 @@ fn slice_row(
                 @if slice.outcomes.tried > 0 { (percent(slice.rate.value)) } @else { "–" }
             }
             td.wide data-label=(text::INTERVAL_95.of(lang)) {
-                @if slice.outcomes.tried > 0 { (rate_bar(lang, &slice.rate, Some(kb.usual_rate), scale)) } @else { "–" }
+                @if slice.outcomes.tried > 0 { (rate_bar(lang, &slice.rate, kb.usual_rate, scale)) } @else { "–" }
             }
             td.wide data-label=(text::OUTCOMES.of(lang)) { (standing::bar(&standing::of_outcomes(&slice.outcomes), lang, 14)) }
         }

@@ -104,6 +104,14 @@ pub(super) fn out_of(lang: Lang, rate: f64) -> String {
         .replace("{per}", &count(per))
 }
 
+/// A usual rate in words: unknown where no earlier update tells.
+pub(super) fn usual(lang: Lang, rate: Option<f64>) -> String {
+    rate.map_or_else(
+        || text::NOT_KNOWN.of(lang).to_owned(),
+        |rate| out_of(lang, rate),
+    )
+}
+
 /// A time in the reader's zone, to the minute; the whole of it stands in the
 /// element's title.
 pub(super) fn time(reader: &Reader, at_ms: i64) -> Markup {
@@ -198,6 +206,13 @@ mod tests {
             chosen: None,
             offers_drop: false,
         }
+    }
+
+    #[test]
+    fn a_usual_rate_that_nobody_measured_is_unknown_not_none() {
+        assert_eq!(usual(Lang::En, None), "not known");
+        assert_eq!(usual(Lang::Zh, None), "未知");
+        assert_eq!(usual(Lang::En, Some(0.002)), "2 of 1,000");
     }
 
     #[test]

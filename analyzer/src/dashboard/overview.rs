@@ -6,7 +6,7 @@ use super::chart::{RateScale, rate_bar, spark, trend};
 use super::cluster::{self, open};
 use super::codes;
 use super::layout::{device_link, kb_link, section_head};
-use super::number::{HOUR_MS, count, out_of, percent, time_and_age};
+use super::number::{HOUR_MS, count, percent, time_and_age, usual};
 use super::reader::Reader;
 use super::rollout;
 use super::silent::{self, why};
@@ -134,7 +134,11 @@ fn tile(reader: &Reader, href: &str, n: u64, name: Phrase, hint: Phrase, of_thes
 
 fn kb_table(view: &View, reader: &Reader) -> Markup {
     let lang = reader.lang;
-    let bounds = view.kbs.iter().flat_map(|kb| [kb.rate.high, kb.usual_rate]);
+    let bounds = view
+        .kbs
+        .iter()
+        .flat_map(|kb| [Some(kb.rate.high), kb.usual_rate])
+        .flatten();
     let scale = RateScale::over(bounds);
     html! {
         div.scroll {
@@ -178,9 +182,9 @@ fn kb_row(kb: &KbStatus, scale: RateScale, until_ms: i64, reader: &Reader) -> Ma
             td.num data-label=(text::FAILED_OF_TRIED.of(lang)) { (text::N_OF_M.fill(lang, &fillings)) }
             td.num data-label=(text::FAILURE_RATE.of(lang)) { (percent(kb.rate.value)) }
             td.wide data-label=(text::INTERVAL_95.of(lang)) {
-                (rate_bar(lang, &kb.rate, Some(kb.usual_rate), scale))
+                (rate_bar(lang, &kb.rate, kb.usual_rate, scale))
             }
-            td.still data-label=(text::USUAL.of(lang)) { (out_of(lang, kb.usual_rate)) }
+            td.still data-label=(text::USUAL.of(lang)) { (usual(lang, kb.usual_rate)) }
             td.num data-label=(text::PENDING_REBOOT.of(lang)) { (count(outcomes.pending)) }
             td data-label=(text::FIRST_TRIED.of(lang)) { (time_and_age(reader, kb.first_attempt_at_ms)) }
             td.spark data-label=(text::TREND.of(lang)) { (spark(reader, &kb.series, until_ms)) }

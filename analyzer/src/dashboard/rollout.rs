@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::chart::{RateScale, progress, rate_bar};
 use super::kb::of_builds;
 use super::layout::{path_part, section_head};
-use super::number::{count, percent, share};
+use super::number::{self, count, percent, share};
 use super::reader::Reader;
 use super::standing;
 use super::text;
@@ -99,17 +99,13 @@ fn rate(rollout: &RolloutStatus, view: &View, reader: &Reader) -> Markup {
         .iter()
         .filter(|kb| rollout.kbs.values().any(|of| *of == kb.kb))
         .max_by_key(|kb| kb.outcomes.tried)
-        .map(|kb| kb.usual_rate);
+        .and_then(|kb| kb.usual_rate);
     let scale = RateScale::over([rollout.rate.high, usual.unwrap_or(0.0)].into_iter());
-    let usual_text = usual.map_or_else(
-        || text::NOT_KNOWN.of(lang).to_owned(),
-        |usual| super::number::out_of(lang, usual),
-    );
     let fillings = [
         ("rate", html! { b { (percent(rollout.rate.value)) } }),
         ("low", html! { (percent(rollout.rate.low)) }),
         ("high", html! { (percent(rollout.rate.high)) }),
-        ("usual", html! { b { (usual_text) } }),
+        ("usual", html! { b { (number::usual(lang, usual)) } }),
     ];
     html! {
         p { (text::KB_RATE.fill(lang, &fillings)) }

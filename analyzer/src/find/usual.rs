@@ -77,12 +77,10 @@ impl Usual {
         upper_rate(real(seen), real(devices), prior).max(overall)
     }
 
-    /// Usual failure rate over all codes, by the one definition.
-    pub(crate) fn failure_rate(&self) -> f64 {
-        if self.closed == 0 {
-            return 0.0;
-        }
-        real(self.failed) / real(self.closed)
+    /// Usual failure rate over all codes, by the one definition; `None` where
+    /// no earlier KB tells.
+    pub(crate) fn failure_rate(&self) -> Option<f64> {
+        (self.closed > 0).then(|| real(self.failed) / real(self.closed))
     }
 
     /// Part of the error budget that an ending may spend. Known endings share

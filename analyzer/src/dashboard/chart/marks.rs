@@ -3,7 +3,7 @@
 
 use maud::{Markup, html};
 
-use super::super::number::{out_of, percent, real, times};
+use super::super::number::{percent, real, times, usual as usual_words};
 use super::super::reader::{Lang, Reader};
 use super::super::text;
 use super::axis::{Buckets, height_of};
@@ -97,10 +97,7 @@ pub(in crate::dashboard) fn rate_bar(
         .replace("{rate}", &percent(rate.value))
         .replace("{low}", &percent(rate.low))
         .replace("{high}", &percent(rate.high))
-        .replace(
-            "{usual}",
-            &usual.map_or_else(|| "–".to_owned(), |usual| out_of(lang, usual)),
-        );
+        .replace("{usual}", &usual_words(lang, usual));
     let above = usual.is_some_and(|usual| rate.low > usual);
     let class = if above { "above" } else { "within" };
     html! {

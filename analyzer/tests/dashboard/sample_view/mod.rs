@@ -104,7 +104,7 @@ fn failing_kb(now_ms: i64) -> KbStatus {
         build: "17763.3887".to_owned(),
         outcomes: outcomes(1251, 61, 96),
         rate: rate(61, 1312),
-        usual_rate: 0.019,
+        usual_rate: Some(0.019),
         first_attempt_at_ms: now_ms - 52 * HOUR,
         last_attempt_at_ms: now_ms - 3 * MINUTE,
         codes: vec![
@@ -138,7 +138,7 @@ fn fine_kb(now_ms: i64) -> KbStatus {
         build: "17763.3770".to_owned(),
         outcomes: outcomes(1951, 38, 3),
         rate: rate(38, 1989),
-        usual_rate: 0.021,
+        usual_rate: Some(0.021),
         first_attempt_at_ms: now_ms - 31 * DAY,
         last_attempt_at_ms: now_ms - 2 * DAY,
         codes: vec![
