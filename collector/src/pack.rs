@@ -1,10 +1,9 @@
-//! Making batches: events get their times, old ones are left out, the rest is
-//! sealed.
+//! Making batches: events get their times and are sealed.
 
 use kbwatch_proto::batch::{self, Contents, PackError};
 use kbwatch_proto::event::UpdateEvent;
 use kbwatch_proto::telemetry::Batch;
-use kbwatch_proto::words::{SourceKind, TimeSource};
+use kbwatch_proto::words::TimeSource;
 
 use crate::config::CollectorConfig;
 use crate::zone::DeviceZone;
@@ -43,14 +42,13 @@ impl Packer {
         self.epoch
     }
 
-    /// Gives events their times and leaves out those before `oldest_ms`.
-    pub(crate) fn date(&self, events: &mut Vec<UpdateEvent>, now_ms: i64, oldest_ms: i64) {
-        for event in events.iter_mut() {
+    /// Gives events their times.
+    pub(crate) fn date(&self, events: &mut [UpdateEvent], now_ms: i64) {
+        for event in events {
             event.observed_at_ms = now_ms;
             self.resolve(event);
             event.rate_completeness();
         }
-        events.retain(|event| is_recent(event, oldest_ms));
     }
 
     /// Where the log does not tell UTC, the device's own zone does.
@@ -112,16 +110,6 @@ impl Packer {
     }
 }
 
-/// Whether an event is young enough to matter. A list of what is installed is
-/// about today, however old its rows.
-fn is_recent(event: &UpdateEvent, oldest_ms: i64) -> bool {
-    event.source_kind == SourceKind::InstalledUpdates
-        || event
-            .occurred_at_ms
-            .or(event.printed_at_ms)
-            .is_none_or(|at_ms| at_ms >= oldest_ms)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,20 +139,9 @@ mod tests {
             time_source: TimeSource::CsiStamp,
             ..event(0)
         }];
-        packer().date(&mut events, 0, 0);
+        packer().date(&mut events, 0);
         assert_eq!(events[0].occurred_at_ms, Some(7));
         assert_eq!(events[0].time_source, TimeSource::CsiStamp);
-    }
-
-    #[test]
-    fn a_list_of_installed_updates_is_never_too_old() {
-        let installed = UpdateEvent {
-            source_kind: SourceKind::InstalledUpdates,
-            ..event(0)
-        };
-        let mut events = vec![event(0), installed, UpdateEvent::default()];
-        packer().date(&mut events, i64::MAX, i64::MAX);
-        assert_eq!(events.len(), 2);
     }
 
     #[test]

@@ -22,11 +22,12 @@ use crate::refused::RefusedFolder;
 use crate::remember::Notebook;
 use crate::standing::{Counts, Pending, Stepped};
 use crate::watch::facts::FactsSource;
-use crate::watch::source::{Moment, Source, SourcePlan};
+use crate::watch::source::{Archives, Moment, READ_BUDGET, Source, SourcePlan};
 
 mod answers;
 
 const DAY_MS: i64 = 24 * 3_600_000;
+const YEAR_MS: i64 = 365 * DAY_MS;
 
 /// A collector that cannot start; a person must act.
 #[derive(Debug, thiserror::Error)]
@@ -220,6 +221,7 @@ impl Collector {
         let moment = Moment {
             now_ms,
             oldest_ms: self.oldest_ms(now_ms),
+            budget: READ_BUDGET,
             last_look,
         };
         for source in &mut self.sources {
@@ -230,8 +232,15 @@ impl Collector {
         self.counts.read_bytes += stepped.read_bytes;
     }
 
+    /// Before this, history is left out. A clock that runs a year ahead of
+    /// every log is not believed: it would make all of them too old.
     fn oldest_ms(&self, now_ms: i64) -> i64 {
-        now_ms.saturating_sub(i64::from(self.config.history_days) * DAY_MS)
+        let written = self.sources.iter().filter_map(Source::modified_ms).max();
+        let today_ms = match written {
+            Some(written_ms) if now_ms.saturating_sub(written_ms) > YEAR_MS => written_ms,
+            _ => now_ms,
+        };
+        today_ms.saturating_sub(i64::from(self.config.history_days) * DAY_MS)
     }
 
     fn seal_if_due(&mut self, now_ms: i64, at_once: bool) {
@@ -256,15 +265,13 @@ impl Collector {
 
     /// Puts every open event into batches.
     fn seal_events(&mut self, now_ms: i64) {
+        let oldest_ms = self.oldest_ms(now_ms);
         let mut events = Vec::new();
         for source in &mut self.sources {
-            source.take_events(&mut events);
+            source.take_events(oldest_ms, &mut events);
         }
-        let read = events.len() as u64;
-        self.packer
-            .date(&mut events, now_ms, self.oldest_ms(now_ms));
-        self.counts.read_events += read;
-        self.counts.skipped_events += read - events.len() as u64;
+        self.packer.date(&mut events, now_ms);
+        self.counts.read_events += events.len() as u64;
         for contents in self.packer.split(events) {
             self.seal(contents);
         }
@@ -310,6 +317,8 @@ impl Collector {
             counts.cut_lines += parsed.cut_lines;
             counts.lines += parsed.lines;
             counts.skipped_files += source.skipped_files();
+            counts.skipped_events += source.skipped_events();
+            counts.read_events += source.skipped_events();
         }
         counts
     }
@@ -337,7 +346,11 @@ fn plan_sources(sources: &SourcesConfig) -> Vec<SourcePlan> {
             path,
             kind,
             replaced_whole: name == "installed_updates",
-            has_archives: name == "cbs_log",
+            archives: match name {
+                "cbs_log" => Archives::CbsPersist,
+                "dism_log" => Archives::Backup,
+                _ => Archives::None,
+            },
         })
     };
     [

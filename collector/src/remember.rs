@@ -41,6 +41,11 @@ pub(crate) struct RememberedFile {
     pub(crate) id: FileId,
     pub(crate) fingerprint: Fingerprint,
     pub(crate) checkpoint: ParserCheckpoint,
+    /// Version of the grammars that read it; after another one the file is
+    /// read again from the start of its last session.
+    pub(crate) parser_version: u32,
+    /// Bytes that lay there when the device was first looked at.
+    pub(crate) history_len: u64,
     pub(crate) finished: bool,
     pub(crate) version: Option<Signature>,
 }
@@ -69,6 +74,10 @@ struct StoredFile {
     line: u64,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     context: String,
+    #[serde(default)]
+    parser_version: u32,
+    #[serde(default)]
+    history_len: u64,
     #[serde(default)]
     finished: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -190,6 +199,8 @@ fn store_file(file: &RememberedFile) -> StoredFile {
         offset: file.checkpoint.offset,
         line: file.checkpoint.line,
         context: to_hex(&file.checkpoint.context),
+        parser_version: file.parser_version,
+        history_len: file.history_len,
         finished: file.finished,
         version: file.version,
     }
@@ -205,6 +216,8 @@ fn restore_file(stored: StoredFile) -> Option<RememberedFile> {
             line: stored.line,
             context: from_hex(&stored.context)?,
         },
+        parser_version: stored.parser_version,
+        history_len: stored.history_len,
         finished: stored.finished,
         version: stored.version,
     })
@@ -233,7 +246,7 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::watch::file_id::Opened;
+    use crate::watch::opened::Opened;
 
     fn memory(folder: &Path) -> Memory {
         let log = folder.join("CBS.log");
@@ -253,6 +266,8 @@ mod tests {
                         line: 1,
                         context: vec![0, 127, 255],
                     },
+                    parser_version: 3,
+                    history_len: 5,
                     finished: false,
                     version: Some(opened.signature),
                 }],

@@ -140,21 +140,51 @@ impl<R: Read + Seek> Cabinet<R> {
     /// # Errors
     /// Where the member cannot be found or its packing is not known; damage
     /// inside shows when the reader gets there.
-    pub fn read_member(&mut self, at: usize) -> Result<MemberReader<'_, R>, CabinetError> {
+    pub fn read_member(&mut self, at: usize) -> Result<MemberReader<&mut R>, CabinetError> {
+        let place = self.place(at)?;
+        Ok(place.read(&mut self.reader))
+    }
+
+    /// As [`Cabinet::read_member`], for one member whose reader outlives the
+    /// lists.
+    ///
+    /// # Errors
+    /// As [`Cabinet::read_member`].
+    pub fn into_member(self, at: usize) -> Result<MemberReader<R>, CabinetError> {
+        let place = self.place(at)?;
+        Ok(place.read(self.reader))
+    }
+
+    fn place(&self, at: usize) -> Result<Place, CabinetError> {
         let member = self.members.get(at).ok_or(CabinetError::Damaged("place"))?;
         if member.folder >= ELSEWHERE {
             return Err(CabinetError::Elsewhere);
         }
         let folder = self.folders.get(usize::from(member.folder));
         let folder = folder.ok_or(CabinetError::Damaged("list of folders"))?;
-        let method = folder.method.map_err(CabinetError::UnknownMethod)?;
-        let packed = FolderReader::new(
-            &mut self.reader,
-            (folder.first_block, folder.blocks),
-            self.block_reserve,
-            method,
-        );
-        Ok(MemberReader::new(packed, member.start, member.len))
+        Ok(Place {
+            blocks: (folder.first_block, folder.blocks),
+            block_reserve: self.block_reserve,
+            method: folder.method.map_err(CabinetError::UnknownMethod)?,
+            start: member.start,
+            len: member.len,
+        })
+    }
+}
+
+/// Where a member lies and how it is packed.
+struct Place {
+    blocks: (u64, u16),
+    block_reserve: u8,
+    method: Method,
+    start: u64,
+    len: u64,
+}
+
+impl Place {
+    fn read<R: Read + Seek>(&self, reader: R) -> MemberReader<R> {
+        let packed = FolderReader::new(reader, self.blocks, self.block_reserve, self.method);
+        MemberReader::new(packed, self.start, self.len)
     }
 }
 

@@ -4,8 +4,7 @@
 //! nothing. The file system's id says which file it is, and a fingerprint of
 //! its first KiB says that the id was not given to another one since.
 
-use std::fs::{File, Metadata};
-use std::io::{self, Read, Seek, SeekFrom};
+use std::fs::Metadata;
 use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
@@ -59,6 +58,11 @@ impl Fingerprint {
         }
     }
 
+    /// Whether it covers anything: an empty file resembles every file.
+    pub(crate) fn says_something(&self) -> bool {
+        self.len > 0
+    }
+
     /// Whether a file that begins like this may be the one: an empty file's
     /// fingerprint matches every file.
     pub(crate) fn matches(&self, head: &[u8]) -> bool {
@@ -74,10 +78,15 @@ impl Fingerprint {
 pub(crate) struct Signature {
     pub(crate) id: FileId,
     pub(crate) len: u64,
-    modified_ns: u64,
+    pub(crate) modified_ns: u64,
 }
 
 impl Signature {
+    /// When the file was last written, milliseconds since 1970 UTC.
+    pub(crate) fn modified_ms(self) -> i64 {
+        i64::try_from(self.modified_ns / 1_000_000).unwrap_or(i64::MAX)
+    }
+
     pub(crate) fn of(metadata: &Metadata) -> Self {
         let modified = metadata.modified().ok();
         Self {
@@ -91,45 +100,6 @@ impl Signature {
     }
 }
 
-/// An open file and what identifies it, all read from one handle.
-#[derive(Debug)]
-pub(crate) struct Opened {
-    pub(crate) file: File,
-    pub(crate) signature: Signature,
-    pub(crate) head: Vec<u8>,
-}
-
-impl Opened {
-    /// Opens for reading; on Windows the standard library shares the file for
-    /// reading, writing and deletion, so that its writer never notices.
-    pub(crate) fn open(path: &std::path::Path) -> io::Result<Self> {
-        let mut file = File::open(path)?;
-        let metadata = file.metadata()?;
-        if !metadata.is_file() {
-            return Err(io::Error::other("not a regular file"));
-        }
-        let mut head = Vec::new();
-        (&mut file)
-            .take(FINGERPRINT_LEN as u64)
-            .read_to_end(&mut head)?;
-        Ok(Self {
-            signature: Signature::of(&metadata),
-            file,
-            head,
-        })
-    }
-
-    /// Reads at most `most` bytes from an offset.
-    pub(crate) fn read_at(&mut self, offset: u64, most: usize) -> io::Result<Vec<u8>> {
-        let rest = self.signature.len.saturating_sub(offset);
-        let wanted = rest.min(most as u64);
-        let mut bytes = Vec::with_capacity(usize::try_from(wanted).unwrap_or(most));
-        self.file.seek(SeekFrom::Start(offset))?;
-        (&mut self.file).take(wanted).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,16 +110,5 @@ mod tests {
         assert!(early.matches(b"2023-01-11 09:00:00, Info   CBS"));
         assert!(!early.matches(b"2023-01-12 09:00:00, Info   CBS"));
         assert!(!early.matches(b"2023-01-11"));
-    }
-
-    #[test]
-    fn an_open_file_is_read_from_an_offset_within_a_bound() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), "0123456789").unwrap();
-        let mut opened = Opened::open(file.path()).unwrap();
-        assert_eq!(opened.read_at(2, 3).unwrap(), b"234");
-        assert_eq!(opened.read_at(8, 100).unwrap(), b"89");
-        assert_eq!(opened.read_at(20, 100).unwrap(), b"");
-        assert!(Opened::open(file.path().parent().unwrap()).is_err());
     }
 }

@@ -3,5 +3,8 @@
 
 pub(crate) mod facts;
 pub(crate) mod file_id;
+pub(crate) mod opened;
+pub(crate) mod progress;
+mod rewind;
 pub(crate) mod source;
 pub(crate) mod text_file;

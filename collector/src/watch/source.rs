@@ -14,13 +14,17 @@ use kbwatch_proto::event::UpdateEvent;
 
 use crate::parse::{FileKind, ParseCounts};
 use crate::remember::RememberedFile;
-use crate::watch::file_id::{Opened, Signature};
+use crate::watch::file_id::Signature;
+use crate::watch::opened::Opened;
 use crate::watch::text_file::{FollowedFile, Reading};
 
+use self::listing::Listing;
+
+mod listing;
 mod rotation;
 
 /// Bytes read per look, so that one long backlog does not starve the rest.
-pub(crate) const READ_BUDGET: usize = 256 * 1024;
+pub(crate) const READ_BUDGET: u64 = 256 * 1024;
 
 /// What a source is and where it lies.
 #[derive(Debug, Clone)]
@@ -31,8 +35,19 @@ pub(crate) struct SourcePlan {
     /// Found from the content where it is not given.
     pub(crate) kind: Option<FileKind>,
     pub(crate) replaced_whole: bool,
-    /// Whether `CbsPersist_*.log` beside it belong to it.
-    pub(crate) has_archives: bool,
+    /// Which files beside it belong to it.
+    pub(crate) archives: Archives,
+}
+
+/// What a log's former files are called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Archives {
+    /// It has none.
+    None,
+    /// `CbsPersist_YYYYMMDDhhmmss.log`, the moment of rotation in UTC.
+    CbsPersist,
+    /// One, called as the log with `.bak` after it.
+    Backup,
 }
 
 /// One log through all its files.
@@ -45,11 +60,14 @@ pub(crate) struct Source {
     archived: Vec<FollowedFile>,
     /// Files that are no longer, or not yet, found under a name.
     strays: Vec<FollowedFile>,
-    scan_due: bool,
+    listing: Listing,
+    /// Something of this log was read before: what appears now is news.
+    is_known: bool,
     /// Events of files that are gone.
     ready: Vec<UpdateEvent>,
     closed_counts: ParseCounts,
     skipped_files: u64,
+    skipped_events: u64,
     trouble: Option<io::ErrorKind>,
 }
 
@@ -67,6 +85,8 @@ pub(crate) struct Moment {
     pub(crate) now_ms: i64,
     /// Archives that end before this are not read.
     pub(crate) oldest_ms: i64,
+    /// Bytes that may be read.
+    pub(crate) budget: u64,
     /// No byte will be written any more: do not wait for quiet.
     pub(crate) last_look: bool,
 }
@@ -84,16 +104,18 @@ impl Source {
                 replaced_whole: plan.replaced_whole,
             },
             plan,
+            is_known: !remembered.is_empty(),
             live: None,
             archived: Vec::new(),
             strays: remembered
                 .into_iter()
                 .map(FollowedFile::remembered)
                 .collect(),
-            scan_due: false,
+            listing: Listing::default(),
             ready: Vec::new(),
             closed_counts: ParseCounts::default(),
             skipped_files: 0,
+            skipped_events: 0,
             trouble: None,
         }
     }
@@ -102,68 +124,95 @@ impl Source {
         self.plan.name
     }
 
-    /// Looks for changes and reads what is new, archives first.
+    /// Looks for changes and reads what is new, archives first. A file that
+    /// cannot be read now does not keep the others from being read.
     pub(crate) fn look(&mut self, moment: Moment) -> Looked {
-        let outcome = self.try_look(moment);
-        let trouble = outcome.as_ref().err().map(io::Error::kind);
-        if trouble != self.trouble {
-            let path = self.plan.path.display();
-            let source = self.plan.name;
-            if let Err(error) = &outcome {
-                tracing::warn!(source, %path, %error, "log cannot be read, trying again");
-            } else {
-                tracing::info!(source, %path, "log can be read again");
-            }
+        let mut failed = None;
+        let mut looked = Looked::default();
+        let opened = self.look_at_live().unwrap_or_else(|error| {
+            failed = Some(error);
+            None
+        });
+        if self.listing.is_due()
+            && let Err(error) = self.scan(moment)
+        {
+            self.listing.ask_again();
+            failed = Some(error);
         }
-        self.trouble = trouble;
-        outcome.unwrap_or_default()
+        self.read_archives(moment, &mut looked, &mut failed);
+        if let Err(error) = self.read_live(opened, moment, &mut looked) {
+            failed = Some(error);
+        }
+        looked.more = self.lag_bytes() > 0 && failed.is_none();
+        self.is_known |= self.live.is_some();
+        self.tell_trouble(failed.as_ref());
+        looked
     }
 
-    fn try_look(&mut self, moment: Moment) -> io::Result<Looked> {
-        let mut opened = self.look_at_live()?;
-        if self.scan_due {
-            self.scan(moment)?;
-            self.scan_due = false;
+    /// Says once that a log cannot be read, and once that it can again.
+    fn tell_trouble(&mut self, failed: Option<&io::Error>) {
+        let trouble = failed.map(io::Error::kind);
+        if std::mem::replace(&mut self.trouble, trouble) == trouble {
+            return;
         }
-        let mut budget = READ_BUDGET;
-        budget -= self.read_archives(budget, moment)?;
-        if let Some(live) = &mut self.live {
-            if let Some(opened) = &mut opened {
-                budget -= live.read(opened, &self.reading, budget, moment.now_ms)?;
-            }
-            if moment.last_look {
-                live.finish(true, moment.now_ms);
-            } else {
-                live.settle_if_quiet(moment.now_ms);
-            }
+        let path = self.plan.path.display();
+        let source = self.plan.name;
+        if let Some(error) = failed {
+            tracing::warn!(source, %path, %error, "log cannot be read, trying again");
+        } else {
+            tracing::info!(source, %path, "log can be read again");
         }
-        Ok(Looked {
-            read_bytes: (READ_BUDGET - budget) as u64,
-            more: self.lag_bytes() > 0,
-        })
     }
 
-    fn read_archives(&mut self, budget: usize, moment: Moment) -> io::Result<usize> {
-        let mut read = 0;
+    fn read_live(
+        &mut self,
+        opened: Option<Opened>,
+        moment: Moment,
+        looked: &mut Looked,
+    ) -> io::Result<()> {
+        let Some(live) = &mut self.live else {
+            return Ok(());
+        };
+        if let Some(mut opened) = opened {
+            let budget = moment.budget.saturating_sub(looked.read_bytes);
+            looked.read_bytes += live.read(&mut opened, &self.reading, budget, moment.now_ms)?;
+        }
+        if moment.last_look {
+            live.finish(true, moment.now_ms);
+        } else {
+            live.settle_if_quiet(moment.now_ms);
+        }
+        Ok(())
+    }
+
+    fn read_archives(
+        &mut self,
+        moment: Moment,
+        looked: &mut Looked,
+        failed: &mut Option<io::Error>,
+    ) {
         for file in self.archived.iter_mut().filter(|file| !file.is_finished()) {
-            let mut opened = match Opened::open(&file.path) {
-                Ok(opened) => opened,
+            let budget = moment.budget.saturating_sub(looked.read_bytes);
+            if budget == 0 {
+                return;
+            }
+            match file.read_archive(&self.reading, budget, moment) {
+                Ok(bytes) => looked.read_bytes += bytes,
                 Err(error) if is_absence(&error) => {
-                    self.scan_due = true;
+                    self.listing.ask();
                     continue;
                 }
-                Err(error) => return Err(error),
-            };
-            read += file.read(&mut opened, &self.reading, budget - read, moment.now_ms)?;
+                // Locked, by a virus scanner for example: the next look.
+                Err(error) => {
+                    *failed = Some(error);
+                    continue;
+                }
+            }
             if file.finish(moment.last_look, moment.now_ms) {
                 add_counts(&mut self.closed_counts, file.counts());
                 file.close();
             }
-            if read >= budget {
-                break;
-            }
         }
-        Ok(read)
     }
 
     /// One metadata call; opens the live file only when it changed.
@@ -174,7 +223,7 @@ impl Source {
                 self.strays.extend(self.live.take());
                 // Until there is a live file again, only the folder tells
                 // whether one came and was rotated away meanwhile.
-                self.scan_due = true;
+                self.listing.ask();
                 return Ok(None);
             }
             Err(error) => return Err(error),
@@ -190,12 +239,12 @@ impl Source {
         if self.live.as_ref().is_none_or(|live| !continues(live)) {
             let known = self.strays.iter().position(continues);
             let next = known.map_or_else(
-                || FollowedFile::new(&self.plan.path, &opened, reading),
+                || FollowedFile::new(&self.plan.path, &opened, reading, !self.is_known),
                 |at| self.strays.swap_remove(at),
             );
             // The one before may live on under another name.
             self.strays.extend(self.live.replace(next));
-            self.scan_due = true;
+            self.listing.ask();
         }
         if let Some(live) = &mut self.live {
             live.path.clone_from(&self.plan.path);
@@ -227,11 +276,14 @@ impl Source {
         self.ready.len() + self.files().map(FollowedFile::open_events).sum::<usize>()
     }
 
-    pub(crate) fn take_events(&mut self, out: &mut Vec<UpdateEvent>) {
+    /// Hands over what was read, without what is older than `oldest_ms`.
+    pub(crate) fn take_events(&mut self, oldest_ms: i64, out: &mut Vec<UpdateEvent>) {
         out.append(&mut self.ready);
+        let mut skipped = 0;
         for file in self.files_mut() {
-            file.take_events(out);
+            skipped += file.take_events(oldest_ms, out);
         }
+        self.skipped_events += skipped;
     }
 
     pub(crate) fn mark(&mut self, seq: u64) {
@@ -263,6 +315,16 @@ impl Source {
             add_counts(&mut sum, file.counts());
         }
         sum
+    }
+
+    /// Events that were too old to be reported.
+    pub(crate) fn skipped_events(&self) -> u64 {
+        self.skipped_events
+    }
+
+    /// When the log was last written, as far as was seen.
+    pub(crate) fn modified_ms(&self) -> Option<i64> {
+        self.live.as_ref().and_then(FollowedFile::modified_ms)
     }
 
     /// Archives that were too old to be read.

@@ -4,25 +4,19 @@
 //! written waits there for its end. How far reading got is remembered only as
 //! far as the gateway has receipted it.
 
-use std::collections::VecDeque;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use kbwatch_proto::event::UpdateEvent;
+use kbwatch_proto::words::SourceKind;
 
-use crate::parse::{FileKind, Origin, ParseCounts, ParserCheckpoint, TextParser};
+use crate::parse::{FileKind, PARSER_VERSION, ParseCounts, ParserCheckpoint, TextParser};
 use crate::remember::RememberedFile;
-use crate::watch::file_id::{FileId, Fingerprint, Opened, Signature};
+use crate::watch::file_id::{FileId, Fingerprint, Signature};
+use crate::watch::opened::Opened;
+use crate::watch::progress::{Mark, Progress};
 
-/// Quiet after which an open record counts as complete, in milliseconds.
-pub(crate) const SETTLE_MS: i64 = 1_000;
-
-/// Bytes at the start of a file that tell its kind.
-const DETECTION_LEN: usize = 16 * 1024;
-
-/// Bytes read at once.
-const CHUNK_LEN: usize = 64 * 1024;
+mod reading;
 
 /// What all files of a source have in common.
 #[derive(Debug, Clone)]
@@ -37,6 +31,8 @@ pub(crate) struct Reading {
 enum Parsing {
     /// No byte was read in this process; where to go on, if not at the start.
     Waiting(Option<ParserCheckpoint>),
+    /// As before, but another version of the grammars read it so far.
+    Outdated(ParserCheckpoint),
     Open(Box<TextParser>),
     /// No kind of log that is known, or nothing more to expect.
     Closed,
@@ -46,18 +42,11 @@ impl std::fmt::Debug for Parsing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Waiting(_) => "Waiting",
+            Self::Outdated(_) => "Outdated",
             Self::Open(_) => "Open",
             Self::Closed => "Closed",
         })
     }
-}
-
-/// How far a file was understood at some moment.
-#[derive(Debug, Clone, Default)]
-struct Mark {
-    checkpoint: ParserCheckpoint,
-    finished: bool,
-    version: Option<Signature>,
 }
 
 /// One log file that is read while someone else writes it.
@@ -80,15 +69,24 @@ pub(crate) struct FollowedFile {
     /// When it last grew, until its open record was closed.
     grew_at_ms: Option<i64>,
     finished: bool,
+    /// Listings of the folder, one after the other, that did not show it.
+    pub(crate) missed_scans: u32,
+    /// A cabinet between two looks: to open it anew would unpack it anew.
+    unpacking: Option<Opened>,
+    /// Looks, one after the other, at which reading an archive failed.
+    failures: u32,
+    /// Bytes that lay there before this device was first looked at.
+    history_len: u64,
     events: Vec<UpdateEvent>,
-    durable: Mark,
-    marks: VecDeque<(u64, Mark)>,
-    unmarked: bool,
+    /// How many of the events, from the first, belong to the history.
+    history_events: usize,
+    progress: Progress,
 }
 
 impl FollowedFile {
-    /// A file that is seen for the first time.
-    pub(crate) fn new(path: &Path, opened: &Opened, reading: &Reading) -> Self {
+    /// A file that is seen for the first time; what is in it already may be
+    /// history of a device that is seen for the first time.
+    pub(crate) fn new(path: &Path, opened: &Opened, reading: &Reading, is_history: bool) -> Self {
         Self {
             path: path.to_owned(),
             id: opened.signature.id,
@@ -101,10 +99,13 @@ impl FollowedFile {
             version: reading.replaced_whole.then_some(opened.signature),
             grew_at_ms: None,
             finished: false,
+            missed_scans: 0,
+            unpacking: None,
+            failures: 0,
+            history_len: if is_history { opened.signature.len } else { 0 },
             events: Vec::new(),
-            durable: Mark::default(),
-            marks: VecDeque::new(),
-            unmarked: false,
+            history_events: 0,
+            progress: Progress::default(),
         }
     }
 
@@ -115,10 +116,13 @@ impl FollowedFile {
             finished: memory.finished,
             version: memory.version,
         };
+        let checkpoint = durable.checkpoint.clone();
         let parsing = if memory.finished {
             Parsing::Closed
+        } else if memory.parser_version == PARSER_VERSION {
+            Parsing::Waiting(Some(checkpoint))
         } else {
-            Parsing::Waiting(Some(durable.checkpoint.clone()))
+            Parsing::Outdated(checkpoint)
         };
         Self {
             path: memory.path,
@@ -132,22 +136,28 @@ impl FollowedFile {
             version: memory.version,
             grew_at_ms: None,
             finished: memory.finished,
+            missed_scans: 0,
+            unpacking: None,
+            failures: 0,
+            history_len: memory.history_len,
             events: Vec::new(),
-            durable,
-            marks: VecDeque::new(),
-            unmarked: false,
+            history_events: 0,
+            progress: Progress::resume(durable),
         }
     }
 
     /// What the next process needs to go on here.
     pub(crate) fn memory(&self) -> RememberedFile {
+        let durable = self.progress.durable();
         RememberedFile {
             path: self.path.clone(),
             id: self.id,
             fingerprint: self.fingerprint,
-            checkpoint: self.durable.checkpoint.clone(),
-            finished: self.durable.finished,
-            version: self.durable.version,
+            checkpoint: durable.checkpoint.clone(),
+            parser_version: PARSER_VERSION,
+            history_len: self.history_len,
+            finished: durable.finished,
+            version: durable.version,
         }
     }
 
@@ -160,9 +170,31 @@ impl FollowedFile {
             && (!reading.replaced_whole || self.version == Some(opened.signature))
     }
 
+    /// Whether an open cabinet holds this log: it begins as this one did and
+    /// is at least as long as what was read of it.
+    pub(crate) fn is_packed_as(&self, opened: &Opened) -> bool {
+        opened.is_packed()
+            && self.fingerprint.says_something()
+            && self.fingerprint.matches(&opened.head)
+            && opened.signature.len >= self.fed
+    }
+
+    /// It has another name now, or was packed.
+    pub(crate) fn move_to(&mut self, path: &Path, opened: &Opened) {
+        path.clone_into(&mut self.path);
+        self.id = opened.signature.id;
+        self.missed_scans = 0;
+        self.unpacking = None;
+    }
+
     /// Whether nothing was written since it was read to its end.
     pub(crate) fn is_unchanged(&self, signature: Signature) -> bool {
         self.seen == Some(signature)
+    }
+
+    /// When it was last written, as of the last look to its end.
+    pub(crate) fn modified_ms(&self) -> Option<i64> {
+        self.seen.map(Signature::modified_ms)
     }
 
     pub(crate) fn has_id(&self, id: FileId) -> bool {
@@ -176,7 +208,7 @@ impl FollowedFile {
     /// Nothing of it will be read; what it holds is too old.
     pub(crate) fn skip(&mut self) {
         self.close();
-        self.unmarked = true;
+        self.progress.note_move();
     }
 
     /// Bytes that are there and were not read.
@@ -192,89 +224,34 @@ impl FollowedFile {
         self.grew_at_ms.is_none() && self.lag_bytes() == 0
     }
 
-    /// Reads on, at most `budget` bytes; returns how many.
-    pub(crate) fn read(
-        &mut self,
-        opened: &mut Opened,
-        reading: &Reading,
-        budget: usize,
-        now_ms: i64,
-    ) -> io::Result<usize> {
-        self.len = opened.signature.len;
-        self.is_foreign = !self.start_parsing(opened, reading)?;
-        if self.is_foreign {
-            self.seen = Some(opened.signature);
-            return Ok(0);
-        }
-        self.fingerprint = Fingerprint::of(&opened.head);
-        let mut read = 0;
-        while read < budget {
-            let bytes = opened.read_at(self.fed, CHUNK_LEN.min(budget - read))?;
-            if bytes.is_empty() {
-                self.seen = Some(opened.signature);
-                break;
-            }
-            self.feed(&bytes, now_ms);
-            read += bytes.len();
-        }
-        Ok(read)
-    }
-
-    /// Closes the open record once the file was quiet for a while.
-    pub(crate) fn settle_if_quiet(&mut self, now_ms: i64) {
-        let Some(grew_at_ms) = self.grew_at_ms else {
-            return;
-        };
-        // A clock that was set back must not delay the record for hours.
-        let quiet = now_ms < grew_at_ms || now_ms - grew_at_ms >= SETTLE_MS;
-        if !quiet || self.lag_bytes() > 0 {
-            return;
-        }
-        self.settle();
-    }
-
-    /// Takes a file that nobody writes any more as complete, once it has been
-    /// read to its end and was quiet; `at_once` does not wait for that. Returns
-    /// whether it did.
-    pub(crate) fn finish(&mut self, at_once: bool, now_ms: i64) -> bool {
-        let since_ms = self.grew_at_ms.unwrap_or(i64::MIN);
-        let quiet = now_ms < since_ms || now_ms.saturating_sub(since_ms) >= SETTLE_MS;
-        if self.lag_bytes() > 0 || !(quiet || at_once) {
-            return false;
-        }
-        self.end_parsing();
-        true
-    }
-
-    /// Ends reading for good; the parser's memory is given back.
-    pub(crate) fn close(&mut self) {
-        self.settle();
-        self.resolve_times();
-        self.parsing = Parsing::Closed;
-        self.finished = true;
-        self.unmarked = true;
-    }
-
     /// Events that no batch has taken yet.
     pub(crate) fn open_events(&self) -> usize {
         self.events.len()
     }
 
-    /// Hands over the events, with their times as far as the log tells them.
-    pub(crate) fn take_events(&mut self, out: &mut Vec<UpdateEvent>) {
+    /// Hands over the events, with their times as far as the log tells them;
+    /// those of the history that are from before `oldest_ms` are left out.
+    /// Returns how many.
+    pub(crate) fn take_events(&mut self, oldest_ms: i64, out: &mut Vec<UpdateEvent>) -> u64 {
         self.resolve_times();
-        out.append(&mut self.events);
-        self.events = Vec::new();
+        let mut history = std::mem::take(&mut self.events);
+        let news = history.split_off(std::mem::take(&mut self.history_events));
+        let before = history.len();
+        history.retain(|event| is_recent(event, oldest_ms));
+        let skipped = before - history.len();
+        out.extend(history);
+        out.extend(news);
+        skipped as u64
     }
 
     /// What was read so far is in batches up to `seq`, or needed none.
     pub(crate) fn mark(&mut self, seq: u64) {
-        if !std::mem::take(&mut self.unmarked) {
+        if !self.progress.is_moved() {
             return;
         }
         let checkpoint = match &self.parsing {
             Parsing::Open(parser) => parser.checkpoint(),
-            Parsing::Waiting(_) => return,
+            Parsing::Waiting(_) | Parsing::Outdated(_) => return,
             Parsing::Closed => ParserCheckpoint {
                 offset: self.fed,
                 ..ParserCheckpoint::default()
@@ -285,26 +262,18 @@ impl FollowedFile {
             finished: self.finished,
             version: self.version,
         };
-        if self.marks.back().is_some_and(|(last, _)| *last == seq) {
-            self.marks.pop_back();
-        }
-        self.marks.push_back((seq, mark));
+        self.progress.mark(seq, mark);
     }
 
     /// All batches up to `seq` have their answer; returns whether more of the
     /// file may now be forgotten.
     pub(crate) fn answered(&mut self, up_to: u64) -> bool {
-        let mut moved = false;
-        while let Some((_, mark)) = self.marks.pop_front_if(|(seq, _)| *seq <= up_to) {
-            self.durable = mark;
-            moved = true;
-        }
-        moved
+        self.progress.answered(up_to)
     }
 
     /// Whether everything that was read is receipted.
     pub(crate) fn is_answered(&self) -> bool {
-        self.marks.is_empty() && !self.unmarked
+        self.progress.is_answered()
     }
 
     /// What the parser counted.
@@ -314,63 +283,14 @@ impl FollowedFile {
             _ => ParseCounts::default(),
         }
     }
+}
 
-    /// Makes the parser; `false` where no known kind of log is to be read.
-    fn start_parsing(&mut self, opened: &mut Opened, reading: &Reading) -> io::Result<bool> {
-        let checkpoint = match &self.parsing {
-            Parsing::Open(_) => return Ok(true),
-            Parsing::Closed => return Ok(false),
-            Parsing::Waiting(checkpoint) => checkpoint,
-        };
-        let name = self.path.file_name().unwrap_or_default();
-        let log = name.to_string_lossy().into_owned();
-        let kind = match reading.kind {
-            Some(kind) => Some(kind),
-            None => FileKind::detect(&opened.read_at(0, DETECTION_LEN)?, &log),
-        };
-        let Some(kind) = kind else {
-            return Ok(false);
-        };
-        let origin = Origin {
-            device_id: reading.device_id.to_string(),
-            log,
-        };
-        let parser = match checkpoint {
-            Some(checkpoint) => TextParser::restore(kind, origin, checkpoint),
-            None => TextParser::new(kind, origin),
-        };
-        self.parsing = Parsing::Open(Box::new(parser));
-        Ok(true)
-    }
-
-    fn feed(&mut self, bytes: &[u8], now_ms: i64) {
-        if let Parsing::Open(parser) = &mut self.parsing {
-            parser.feed(bytes, &mut self.events);
-        }
-        self.fed += bytes.len() as u64;
-        self.grew_at_ms = Some(now_ms);
-        self.unmarked = true;
-    }
-
-    fn settle(&mut self) {
-        self.grew_at_ms = None;
-        if let Parsing::Open(parser) = &mut self.parsing {
-            parser.settle(&mut self.events);
-            self.unmarked = true;
-        }
-    }
-
-    fn end_parsing(&mut self) {
-        self.grew_at_ms = None;
-        if let Parsing::Open(parser) = &mut self.parsing {
-            parser.finish(&mut self.events);
-            self.unmarked = true;
-        }
-    }
-
-    fn resolve_times(&mut self) {
-        if let Parsing::Open(parser) = &self.parsing {
-            parser.resolve_times(&mut self.events);
-        }
-    }
+/// Whether an event is young enough to matter. A list of what is installed is
+/// about today, however old its rows.
+fn is_recent(event: &UpdateEvent, oldest_ms: i64) -> bool {
+    event.source_kind == SourceKind::InstalledUpdates
+        || event
+            .occurred_at_ms
+            .or(event.printed_at_ms)
+            .is_none_or(|at_ms| at_ms >= oldest_ms)
 }

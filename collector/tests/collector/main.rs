@@ -1,6 +1,8 @@
 //! The collector against a world that rotates, truncates, kills and refuses.
 
 #[cfg(test)]
+mod archives;
+#[cfg(test)]
 mod follow;
 #[cfg(test)]
 mod gateway;

@@ -86,14 +86,17 @@ impl World {
     }
 
     /// Renames CBS.log away, as the servicing stack does; the next append
-    /// makes a new one.
-    pub(crate) fn rotate(&mut self) {
+    /// makes a new one. Returns the archive, if there was a log.
+    pub(crate) fn rotate(&mut self) -> Option<PathBuf> {
         let live = self.path("CBS.log");
-        if live.exists() {
-            self.rotations += 1;
-            let name = format!("CbsPersist_20230111{:06}.log", 90_000 + self.rotations);
-            fs::rename(&live, self.path(&name)).unwrap();
+        if !live.exists() {
+            return None;
         }
+        self.rotations += 1;
+        let name = format!("CbsPersist_20230111{:06}.log", 90_000 + self.rotations);
+        let archive = self.path(&name);
+        fs::rename(&live, &archive).unwrap();
+        Some(archive)
     }
 
     pub(crate) fn tick(&mut self, ms: i64) {

@@ -53,8 +53,8 @@ enum Unpacker {
 }
 
 /// Unpacks a folder from its first block on.
-pub(super) struct FolderReader<'a, R> {
-    reader: &'a mut R,
+pub(super) struct FolderReader<R> {
+    reader: R,
     next_block: u64,
     blocks_left: u16,
     reserve: usize,
@@ -62,9 +62,9 @@ pub(super) struct FolderReader<'a, R> {
     packed: Vec<u8>,
 }
 
-impl<'a, R: Read + Seek> FolderReader<'a, R> {
+impl<R: Read + Seek> FolderReader<R> {
     pub(super) fn new(
-        reader: &'a mut R,
+        reader: R,
         (first_block, blocks): (u64, u16),
         reserve: u8,
         method: Method,
@@ -181,16 +181,16 @@ pub(super) fn checksum(data: &[u8], packed_len: u16, len: u16) -> u32 {
 }
 
 /// Unpacks one member of a cabinet, in constant memory.
-pub struct MemberReader<'a, R> {
-    folder: FolderReader<'a, R>,
+pub struct MemberReader<R> {
+    folder: FolderReader<R>,
     block: Vec<u8>,
     taken: usize,
     skip: u64,
     left: u64,
 }
 
-impl<'a, R: Read + Seek> MemberReader<'a, R> {
-    pub(super) fn new(folder: FolderReader<'a, R>, start: u64, len: u64) -> Self {
+impl<R: Read + Seek> MemberReader<R> {
+    pub(super) fn new(folder: FolderReader<R>, start: u64, len: u64) -> Self {
         Self {
             folder,
             block: Vec::new(),
@@ -215,7 +215,7 @@ impl<'a, R: Read + Seek> MemberReader<'a, R> {
     }
 }
 
-impl<R: Read + Seek> Read for MemberReader<'_, R> {
+impl<R: Read + Seek> Read for MemberReader<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         if self.left == 0 || out.is_empty() {
             return Ok(0);

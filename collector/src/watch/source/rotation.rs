@@ -4,12 +4,24 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Moment, Source, add_counts, is_absence};
-use crate::watch::file_id::{FileId, Opened};
+use super::{Archives, Moment, Source, add_counts, is_absence};
+use crate::watch::file_id::FileId;
+use crate::watch::opened::Opened;
 use crate::watch::text_file::FollowedFile;
 
 /// Entries of a folder that are looked at; a log folder holds dozens.
 const MAX_ENTRIES: usize = 10_000;
+
+/// Listings that may miss a file before it counts as gone: one that is renamed
+/// while its folder is listed may be seen under neither name.
+const MAX_MISSED_SCANS: u32 = 3;
+
+/// What a listing could not settle.
+#[derive(Debug, Default)]
+struct Unsettled {
+    /// An archive is there and cannot be opened, or is there twice.
+    is_locked: bool,
+}
 
 impl Source {
     /// Finds strays under their new names, and archives that are new.
@@ -18,59 +30,92 @@ impl Source {
         let entries = match fs::read_dir(folder) {
             Ok(entries) => entries,
             Err(error) if is_absence(&error) => {
-                self.forget_strays();
+                self.give_up_strays(moment, 0);
                 return Ok(());
             }
             Err(error) => return Err(error),
         };
+        // An archive is packed before it is deleted: seen as .log first, its
+        // .cab is known for the same.
+        let entries: io::Result<Vec<_>> = entries.take(MAX_ENTRIES).collect();
+        let mut entries = entries?;
+        entries.sort_by_key(|entry| std::cmp::Reverse(entry.file_name()));
         let mut present = Vec::new();
-        for entry in entries.take(MAX_ENTRIES) {
-            let entry = entry?;
+        let mut unsettled = Unsettled::default();
+        for entry in entries {
             let path = entry.path();
-            let is_archive = self.plan.has_archives && archive_time(&path).is_some();
+            let is_archive = self.is_archive(&path);
             if path == self.plan.path || (!is_archive && self.strays.is_empty()) {
                 continue;
             }
             if let Ok(metadata) = entry.metadata()
                 && metadata.is_file()
             {
-                self.consider(&path, FileId::of(&metadata), is_archive, moment);
+                let id = FileId::of(&metadata);
+                self.consider(&path, (id, is_archive), moment, &mut unsettled);
                 present.push(path);
             }
         }
-        self.forget_strays();
-        self.forget_vanished(&present);
+        self.set_vanished_aside(&present);
+        self.give_up_strays(moment, MAX_MISSED_SCANS);
         self.archived.sort_by(|a, b| a.path.cmp(&b.path));
+        if !self.strays.is_empty() {
+            self.listing.ask();
+        } else if unsettled.is_locked {
+            self.listing.ask_again();
+        }
         Ok(())
     }
 
+    fn is_archive(&self, path: &Path) -> bool {
+        match self.plan.archives {
+            Archives::None => false,
+            Archives::CbsPersist => archive_time(path).is_some(),
+            Archives::Backup => {
+                let mut backup = self.plan.path.clone().into_os_string();
+                backup.push(".bak");
+                path.as_os_str().eq_ignore_ascii_case(&backup)
+            }
+        }
+    }
+
     /// Decides what a file beside the live one is.
-    fn consider(&mut self, path: &Path, id: FileId, is_archive: bool, moment: Moment) {
+    fn consider(
+        &mut self,
+        path: &Path,
+        (id, is_archive): (FileId, bool),
+        moment: Moment,
+        unsettled: &mut Unsettled,
+    ) {
         let known = |file: &FollowedFile| file.path == path && file.has_id(id);
         let stray = self.strays.iter().any(|file| file.has_id(id));
         if self.archived.iter().any(known) || (!stray && !is_archive) {
             return;
         }
-        // Vanished or locked between listing and opening: the next scan tells.
-        let Ok(opened) = Opened::open(path) else {
-            return;
+        let opened = match Opened::open(path) {
+            Ok(opened) => opened,
+            // Vanished between listing and opening.
+            Err(error) if is_absence(&error) => return,
+            Err(_) => {
+                unsettled.is_locked = true;
+                return;
+            }
         };
-        if let Some(at) = self
-            .strays
-            .iter()
-            .position(|file| file.is(&opened, &self.reading))
-        {
+        let reading = &self.reading;
+        let is_it = |file: &FollowedFile| file.is(&opened, reading) || file.is_packed_as(&opened);
+        if let Some(at) = self.strays.iter().position(is_it) {
             let mut found = self.strays.swap_remove(at);
-            path.clone_into(&mut found.path);
+            found.move_to(path, &opened);
             self.archived.push(found);
-        } else if let Some(moved) = self
-            .archived
-            .iter_mut()
-            .find(|file| file.is(&opened, &self.reading))
-        {
-            path.clone_into(&mut moved.path);
+        } else if let Some(moved) = self.archived.iter_mut().find(|file| is_it(file)) {
+            if moved.path.exists() {
+                // Packed, and not deleted yet.
+                unsettled.is_locked = true;
+            } else {
+                moved.move_to(path, &opened);
+            }
         } else if is_archive {
-            let mut fresh = FollowedFile::new(path, &opened, &self.reading);
+            let mut fresh = FollowedFile::new(path, &opened, reading, !self.is_known);
             if archive_time(path)
                 .flatten()
                 .is_some_and(|ended| ended < moment.oldest_ms)
@@ -82,32 +127,37 @@ impl Source {
         }
     }
 
-    /// Files that were found nowhere: what they gave stays, the rest is lost.
-    fn forget_strays(&mut self) {
+    /// Files that listing after listing did not show: what they gave stays,
+    /// the rest is lost.
+    fn give_up_strays(&mut self, moment: Moment, patience: u32) {
         for mut stray in std::mem::take(&mut self.strays) {
+            stray.missed_scans += 1;
+            if stray.missed_scans < patience {
+                self.strays.push(stray);
+                continue;
+            }
             if stray.lag_bytes() > 0 {
                 let lost_bytes = stray.lag_bytes();
                 let path = stray.path.display();
                 tracing::warn!(source = self.plan.name, %path, lost_bytes, "log vanished before it was read");
             }
-            self.bury(&mut stray);
+            self.bury(&mut stray, moment);
         }
     }
 
-    fn forget_vanished(&mut self, present: &[PathBuf]) {
-        let (kept, gone) = std::mem::take(&mut self.archived)
+    fn set_vanished_aside(&mut self, present: &[PathBuf]) {
+        let (kept, gone): (Vec<_>, Vec<_>) = std::mem::take(&mut self.archived)
             .into_iter()
             .partition(|file| present.contains(&file.path));
         self.archived = kept;
-        self.strays = gone;
-        self.forget_strays();
+        self.strays.extend(gone);
     }
 
-    fn bury(&mut self, file: &mut FollowedFile) {
+    fn bury(&mut self, file: &mut FollowedFile, moment: Moment) {
         let counts = file.counts();
         add_counts(&mut self.closed_counts, counts);
         file.close();
-        file.take_events(&mut self.ready);
+        self.skipped_events += file.take_events(moment.oldest_ms, &mut self.ready);
     }
 }
 
@@ -119,7 +169,8 @@ impl Source {
 )]
 fn archive_time(path: &Path) -> Option<Option<i64>> {
     let name = path.file_name()?.to_str()?.to_ascii_lowercase();
-    let stamp = name.strip_prefix("cbspersist_")?.strip_suffix(".log")?;
+    let name = name.strip_prefix("cbspersist_")?;
+    let stamp = name.strip_suffix(".log").or(name.strip_suffix(".cab"))?;
     let time = jiff::civil::DateTime::strptime("%Y%m%d%H%M%S", stamp).ok();
     let utc = time.and_then(|time| time.to_zoned(jiff::tz::TimeZone::UTC).ok());
     Some(utc.map(|utc| utc.timestamp().as_millisecond()))
@@ -137,7 +188,11 @@ mod tests {
             Some(Some(1_673_431_200_000))
         );
         assert_eq!(time("CbsPersist_odd.log"), Some(None));
-        assert_eq!(time("CbsPersist_20230111100000.cab"), None);
+        assert_eq!(
+            time("CbsPersist_20230111100000.cab"),
+            Some(Some(1_673_431_200_000))
+        );
         assert_eq!(time("CBS.log"), None);
+        assert_eq!(time("CbsPersist_20230111100000.tmp"), None);
     }
 }
