@@ -1,8 +1,8 @@
 //! The parent's side: one engine, watched, and started again when it dies.
 
-use std::process::ChildStdin;
+use std::process::{Child, ChildStdin, ExitStatus};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -10,12 +10,14 @@ use clickhouse::Client;
 use tokio::sync::oneshot;
 
 use crate::launch::{EngineConfig, Launch, Running};
-use crate::library::kill;
 use crate::server_config::{DATABASE, USER};
 use crate::{Connection, EXIT_DATA_FOLDER, MissingLibrary};
 
 /// How long a host may take to leave once asked.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Pause between two looks at whether the child still runs.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// First and longest pause between two starts.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
@@ -73,25 +75,51 @@ impl EngineError {
 #[derive(Debug, Default)]
 struct Watched {
     stopping: AtomicBool,
-    input: Mutex<Option<ChildStdin>>,
+    /// The child that runs, and the input whose end asks it to leave.
+    child: Mutex<Option<(Child, Option<ChildStdin>)>>,
     pid: AtomicU32,
     restarts: AtomicU64,
 }
 
 impl Watched {
-    fn take_in(&self, input: ChildStdin, pid: u32) {
-        *self.input.lock().unwrap_or_else(PoisonError::into_inner) = Some(input);
-        self.pid.store(pid, Ordering::SeqCst);
+    fn child(&self) -> MutexGuard<'_, Option<(Child, Option<ChildStdin>)>> {
+        self.child.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_in(&self, running: Running) {
+        self.pid.store(running.child.id(), Ordering::SeqCst);
+        *self.child() = Some((running.child, Some(running.input)));
+    }
+
+    /// Waits until the child has ended. The lock is given back between two
+    /// looks, so that the owner can kill it: never a stranger who got its
+    /// number later.
+    fn wait(&self) -> std::io::Result<ExitStatus> {
+        loop {
+            match self.child().as_mut() {
+                None => return Ok(ExitStatus::default()),
+                Some((child, _)) => match child.try_wait() {
+                    Ok(Some(status)) => return Ok(status),
+                    Ok(None) => {}
+                    Err(error) => return Err(error),
+                },
+            }
+            std::thread::sleep(LOOK);
+        }
+    }
+
+    fn kill(&self) {
+        if let Some((child, _)) = self.child().as_mut() {
+            // One that has ended already needs no killing.
+            drop(child.kill());
+        }
     }
 
     fn let_go(&self) {
         self.stopping.store(true, Ordering::SeqCst);
-        drop(
-            self.input
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take(),
-        );
+        if let Some((_, input)) = self.child().as_mut() {
+            drop(input.take());
+        }
     }
 }
 
@@ -155,13 +183,14 @@ impl Engine {
         while !supervisor.is_finished() {
             if Instant::now() > deadline {
                 tracing::warn!("ClickHouse did not leave in time, killed it");
-                kill(self.pid());
+                self.watched.kill();
                 break;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        // A supervisor that panicked has no child left to wait for.
-        drop(supervisor.join());
+        // One that panicked has no child left to wait for; a killed child is
+        // reaped at once.
+        drop(tokio::task::spawn_blocking(move || supervisor.join()).await);
         Ok(())
     }
 }
@@ -175,7 +204,7 @@ impl Drop for Engine {
 type Started = oneshot::Sender<Result<Connection, EngineError>>;
 
 fn supervise(config: &EngineConfig, watched: &Watched, started: Started) {
-    let (launch, mut running) = match first_start(config) {
+    let (launch, running) = match first_start(config, &watched.stopping) {
         Ok(first) => first,
         Err(error) => {
             // A caller that has gone needs no answer.
@@ -183,7 +212,7 @@ fn supervise(config: &EngineConfig, watched: &Watched, started: Started) {
             return;
         }
     };
-    watched.take_in(running.input, running.child.id());
+    watched.take_in(running);
     drop(started.send(Ok(Connection {
         url: format!("http://{}", launch.address()),
         user: USER.to_owned(),
@@ -191,7 +220,7 @@ fn supervise(config: &EngineConfig, watched: &Watched, started: Started) {
         database: DATABASE.to_owned(),
     })));
     loop {
-        let ended = running.child.wait();
+        let ended = watched.wait();
         if watched.stopping.load(Ordering::SeqCst) {
             return;
         }
@@ -199,24 +228,29 @@ fn supervise(config: &EngineConfig, watched: &Watched, started: Started) {
         let Some(next) = start_again(&launch, watched) else {
             return;
         };
-        running = next;
         watched.restarts.fetch_add(1, Ordering::SeqCst);
-        watched.take_in(running.input, running.child.id());
+        watched.take_in(next);
         if watched.stopping.load(Ordering::SeqCst) {
             // The owner let go while the new child was starting.
             watched.let_go();
         }
-        tracing::info!(pid = running.child.id(), "ClickHouse is back");
+        tracing::info!(
+            pid = watched.pid.load(Ordering::SeqCst),
+            "ClickHouse is back"
+        );
     }
 }
 
 /// Another process may take the chosen port before the server does: tried
 /// again with other ports, then given up.
-fn first_start(config: &EngineConfig) -> Result<(Launch, Running), EngineError> {
+fn first_start(
+    config: &EngineConfig,
+    stopping: &AtomicBool,
+) -> Result<(Launch, Running), EngineError> {
     let mut launch = Launch::prepare(config)?;
     let mut tries_left = 4;
     loop {
-        match launch.start() {
+        match launch.start(stopping) {
             Ok(running) => return Ok((launch, running)),
             Err(EngineError::NotAnswering { said })
                 if tries_left > 0 && said.contains("Address already in use") =>
@@ -238,7 +272,7 @@ fn first_start(config: &EngineConfig) -> Result<(Launch, Running), EngineError> 
 fn start_again(launch: &Launch, watched: &Watched) -> Option<Running> {
     let mut pause = PAUSE.0;
     while !watched.stopping.load(Ordering::SeqCst) {
-        match launch.start() {
+        match launch.start(&watched.stopping) {
             Ok(running) => return Some(running),
             Err(error) => {
                 tracing::error!(%error, "could not start ClickHouse again, trying on");

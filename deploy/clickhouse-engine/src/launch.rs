@@ -4,6 +4,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -92,8 +93,9 @@ impl Launch {
         Ok(())
     }
 
-    /// Starts a child and returns once it has answered as the right user.
-    pub(crate) fn start(&self) -> Result<Running, EngineError> {
+    /// Starts a child and returns once it has answered as the right user;
+    /// gives up when told to stop.
+    pub(crate) fn start(&self, stopping: &AtomicBool) -> Result<Running, EngineError> {
         let process = |attempted| move |source| EngineError::Process { attempted, source };
         let mut child = self
             .command()
@@ -122,13 +124,17 @@ impl Launch {
                     return Err(process("watch the ClickHouse host")(source));
                 }
             }
-            if Instant::now() > deadline {
+            let stopped = stopping.load(Ordering::SeqCst);
+            if stopped || Instant::now() > deadline {
                 drop(input);
                 drop(child.kill());
                 drop(child.wait());
-                return Err(EngineError::NotAnswering {
-                    said: errors.recv().unwrap_or_default(),
-                });
+                let said = if stopped {
+                    "it was told to stop while it started".to_owned()
+                } else {
+                    errors.recv().unwrap_or_default()
+                };
+                return Err(EngineError::NotAnswering { said });
             }
             std::thread::sleep(Duration::from_millis(20));
         }

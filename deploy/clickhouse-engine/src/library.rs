@@ -109,20 +109,6 @@ pub(crate) fn leave(code: i32) -> ! {
     unsafe { libc::_exit(code) }
 }
 
-/// Kills a child that did not leave when asked.
-#[expect(
-    unsafe_code,
-    reason = "the child is being waited for by another thread"
-)]
-pub(crate) fn kill(pid: u32) {
-    if let Ok(pid) = libc::pid_t::try_from(pid)
-        && pid > 0
-    {
-        // SAFETY: the pid is that of a child that was not yet waited for.
-        unsafe { libc::kill(pid, libc::SIGKILL) };
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
