@@ -47,13 +47,19 @@ impl Stages {
         stage: impl FnOnce(watch::Receiver<bool>) -> F,
     ) where
         F: Future<Output = Result<(), E>> + Send + 'static,
-        E: Error + 'static,
+        E: Error + Send + 'static,
     {
         let (stop, stopped) = watch::channel(false);
         let running = stage(stopped);
         let ended = self.ended_tx.clone();
+        // A task of its own, so that a panic is seen as an end like any other.
+        let inner = AbortOnDrop(tokio::spawn(running));
         let task = tokio::spawn(async move {
-            let result = running.await.map_err(|error| chain(&error));
+            let mut inner = inner;
+            let result = match (&mut inner.0).await {
+                Ok(result) => result.map_err(|error| chain(&error)),
+                Err(panicked) => Err(panicked.to_string()),
+            };
             // A full channel means that other ends are told already.
             drop(ended.try_send((name, result.clone())));
             result
@@ -81,6 +87,15 @@ impl Stages {
             outcome = outcome.and(stopped);
         }
         outcome
+    }
+}
+
+/// Ends the task when its watcher is ended.
+struct AbortOnDrop<T>(JoinHandle<T>);
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 
@@ -147,6 +162,17 @@ mod tests {
             outcome,
             Err(RiverError::Stage { stage: "store", .. })
         ));
+    }
+
+    #[tokio::test]
+    async fn a_stage_that_panics_is_named_like_one_that_fails() {
+        let mut stages = Stages::new();
+        stages.start("analyzer", async |_| -> Result<(), std::io::Error> {
+            panic!("odd data")
+        });
+        let (stage, result) = stages.first_end().await;
+        assert_eq!(stage, "analyzer");
+        assert!(result.unwrap_err().contains("odd data"));
     }
 
     #[tokio::test]
