@@ -1,15 +1,12 @@
 //! The command line: what can be asked for, and what each answer is.
 
-use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use kbwatch_analyzer::{
-    AnalyzerConfig, ImportRollout, explain_csv, import_baseline, import_rollout,
-};
+use kbwatch_analyzer::{AnalyzerConfig, CodeList, RolloutList, explain_csv};
 use tokio::sync::watch;
 
 /// Usage or configuration is wrong: `EX_USAGE`.
@@ -63,27 +60,9 @@ enum Ask {
 #[derive(Debug, Subcommand)]
 enum RolloutAsk {
     /// Import a target list; the same name replaces the list before.
-    ///
-    /// The list is a CSV in UTF-8, UTF-16 or GBK with a column `device_id` (or
-    /// `hostname`, 设备, 计算机名) and, if wanted, `ring` and `excluded`.
     Import {
-        /// Name of the rollout.
-        #[arg(long)]
-        name: String,
-        /// Name of the release: a month, `2023-01`.
-        #[arg(long)]
-        release: String,
-        /// KB of a build family that the shipped table does not know:
-        /// `19044=KB5022282` or, with its level, `19044=KB5022282@2486`.
-        #[arg(long = "kb", value_name = "FAMILY=KB")]
-        kbs: Vec<String>,
-        /// Target list.
-        #[arg(long)]
-        targets: PathBuf,
-        /// Depots to repair from: a CSV with `path` and `build` and, if wanted,
-        /// `name`, `edition`, `language`, `arch`.
-        #[arg(long)]
-        depots: Option<PathBuf>,
+        #[command(flatten)]
+        list: RolloutList,
         #[command(flatten)]
         config: ConfigFile,
     },
@@ -94,9 +73,8 @@ enum BaselineAsk {
     /// Import the result codes that this fleet is known to show, so that
     /// alerts on new codes begin at once instead of after a day.
     Import {
-        /// CSV with `hresult` and, if known, `last_seen`.
-        #[arg(long)]
-        codes: PathBuf,
+        #[command(flatten)]
+        list: CodeList,
         #[command(flatten)]
         config: ConfigFile,
     },
@@ -192,8 +170,10 @@ async fn ask_database(ask: Ask, config: AnalyzerConfig) -> Result<(), Box<dyn Er
     kbwatch_analyzer::migrate(&client).await?;
     match ask {
         Ask::Run(_) => serve(config, client).await,
-        Ask::Rollout { ask } => {
-            let report = import_rollout(&client, &to_import(ask)?, now_ms).await?;
+        Ask::Rollout {
+            ask: RolloutAsk::Import { list, .. },
+        } => {
+            let report = list.import(&client, now_ms).await?;
             tracing::info!(
                 targets = report.targets,
                 excluded = report.excluded,
@@ -205,51 +185,14 @@ async fn ask_database(ask: Ask, config: AnalyzerConfig) -> Result<(), Box<dyn Er
             Ok(())
         }
         Ask::Baseline {
-            ask: BaselineAsk::Import { codes, .. },
+            ask: BaselineAsk::Import { list, .. },
         } => {
-            let known = import_baseline(&client, &std::fs::read(codes)?, now_ms).await?;
+            let known = list.import(&client, now_ms).await?;
             tracing::info!(known, "imported the baseline");
             Ok(())
         }
         Ask::Migrate(_) | Ask::Explain { .. } => Ok(()),
     }
-}
-
-fn to_import(ask: RolloutAsk) -> Result<ImportRollout, Box<dyn Error>> {
-    let RolloutAsk::Import {
-        name,
-        release,
-        kbs,
-        targets,
-        depots,
-        ..
-    } = ask;
-    let mut named = BTreeMap::new();
-    for pair in &kbs {
-        let (family, kb) = parse_kb(pair)
-            .ok_or_else(|| format!("--kb {pair:?} is not of the form 17763=KB5022286@3887"))?;
-        named.insert(family, kb);
-    }
-    Ok(ImportRollout {
-        name,
-        release,
-        kbs: named,
-        targets: std::fs::read(targets)?,
-        depots: depots.map(std::fs::read).transpose()?,
-    })
-}
-
-/// `17763=KB5022286` or `17763=KB5022286@3887`.
-fn parse_kb(pair: &str) -> Option<(u32, (String, Option<u32>))> {
-    let (family, kb) = pair.split_once('=')?;
-    let (kb, revision) = match kb.split_once('@') {
-        Some((kb, revision)) => (kb, Some(revision.parse().ok()?)),
-        None => (kb, None),
-    };
-    let digits = kb.strip_prefix("KB")?;
-    let sound = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
-    sound.then_some(())?;
-    Some((family.parse().ok()?, (kb.to_owned(), revision)))
 }
 
 async fn serve(config: AnalyzerConfig, client: clickhouse::Client) -> Result<(), Box<dyn Error>> {

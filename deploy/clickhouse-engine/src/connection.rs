@@ -55,6 +55,18 @@ impl Connection {
         })
     }
 
+    /// All of it as [`Connection::from_url`] reads it; holds the password.
+    pub fn to_url(&self) -> String {
+        let host = self.url.strip_prefix("http://").unwrap_or(&self.url);
+        let Self {
+            user,
+            password,
+            database,
+            ..
+        } = self;
+        format!("http://{user}:{password}@{host}/{database}")
+    }
+
     /// A client that speaks to this server and means this database.
     pub fn client(&self) -> Client {
         self.server_client().with_database(&self.database)

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use kbwatch_analyzer::{CodeList, RolloutList};
 
 /// All stages of kbwatch in one process.
 ///
@@ -27,6 +28,10 @@ pub enum Command {
     Drop(Drop),
     /// Issue the certificate with which a device's collector connects.
     Enroll(Enroll),
+    /// Declare to a running river what is to be on which devices by when.
+    Rollout(Rollout),
+    /// Bring along to a running river what is known from before.
+    Baseline(Baseline),
     /// Run the river over a simulated fleet of which the truth is known.
     Demo(Demo),
 }
@@ -100,6 +105,59 @@ pub struct Enroll {
     /// The device, as it will be called for life.
     #[arg(value_name = "ID")]
     pub device: String,
+}
+
+/// Declare to a running river what is to be on which devices by when.
+#[derive(Debug, Args)]
+pub struct Rollout {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: RolloutCommand,
+}
+
+/// What to do with rollouts.
+#[derive(Debug, Subcommand)]
+pub enum RolloutCommand {
+    /// Import a target list; the same name replaces the list before.
+    ///
+    /// The list is a CSV in UTF-8, UTF-16 or GBK with a column `device_id` (or
+    /// `hostname`, 设备, 计算机名) and, if wanted, `ring` and `excluded`. Pages
+    /// show it within seconds.
+    ///
+    /// Exit codes: 0 imported, 2 refused or no river runs there, 64 usage.
+    Import {
+        /// The list.
+        #[command(flatten)]
+        list: RolloutList,
+        /// Data folder of the running river.
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+    },
+}
+
+/// Bring along to a running river what is known from before.
+#[derive(Debug, Args)]
+pub struct Baseline {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: BaselineCommand,
+}
+
+/// What to bring.
+#[derive(Debug, Subcommand)]
+pub enum BaselineCommand {
+    /// Import the result codes that this fleet is known to show, so that
+    /// alerts on new codes begin at once instead of after a day.
+    ///
+    /// Exit codes: 0 imported, 2 refused or no river runs there, 64 usage.
+    Import {
+        /// The codes.
+        #[command(flatten)]
+        list: CodeList,
+        /// Data folder of the running river.
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+    },
 }
 
 /// Language of what people read.

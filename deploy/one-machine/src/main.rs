@@ -1,4 +1,4 @@
-//! The command `kbwatch`: up, drop, enroll, demo.
+//! The command `kbwatch`: up, drop, enroll, rollout, baseline, demo.
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -7,7 +7,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use kbwatch_one_machine::cli::{Cli, Command};
 use kbwatch_one_machine::drop as drop_files;
-use kbwatch_one_machine::{demo, pki, up};
+use kbwatch_one_machine::{demo, lists, pki, up};
 
 fn main() -> ExitCode {
     kbwatch_clickhouse_engine::host_if_asked();
@@ -28,6 +28,8 @@ fn main() -> ExitCode {
             Err(_) => ExitCode::from(2),
         },
         Command::Enroll(args) => pki::run(args),
+        Command::Rollout(args) => in_runtime(lists::rollout(args)),
+        Command::Baseline(args) => in_runtime(lists::baseline(args)),
         Command::Demo(args) => in_runtime(demo::run(args)),
     }
 }

@@ -23,6 +23,7 @@ use tokio::time::MissedTickBehavior;
 use crate::config::RiverConfig;
 use crate::failure::RiverError;
 use crate::pki;
+use crate::reach::Reach;
 use crate::stage::{Stages, chain};
 
 /// Layout of the data folder that this code writes.
@@ -42,6 +43,8 @@ pub struct River {
     http: SocketAddr,
     authority: Authority,
     grace: Duration,
+    // Taken away before another may start.
+    _reach: Reach,
     // Last: gives the folder back when everything else is gone.
     _folder: DataFolder,
 }
@@ -60,6 +63,10 @@ impl River {
         let (listener, http) = listen(config.http).await?;
         let (engine, connection) = database(config, data).await?;
         migrate(&connection).await?;
+        let reach = Reach::open(data, &connection).map_err(|source| RiverError::Database {
+            attempted: "write its address into the data folder",
+            source: source.into(),
+        })?;
         let gateway = gate.address();
         let metrics = Metrics::default();
         // In the order in which data flows backwards: each stage finds the one
@@ -83,6 +90,7 @@ impl River {
             http,
             authority,
             grace: Duration::from_secs(config.grace_s),
+            _reach: reach,
             _folder: folder,
         })
     }

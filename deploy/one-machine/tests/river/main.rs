@@ -10,5 +10,7 @@ mod harness;
 mod kafka;
 mod kills;
 mod life;
+mod lists;
 mod load;
+mod outages;
 mod poison;
