@@ -80,7 +80,7 @@ pub(crate) async fn checks(
             json!({ "rows": totals.counted, "distinct_ids": totals.distinct }),
         ),
         Check::that(
-            "every_receipted_event_is_stored",
+            "no_event_is_stored_that_was_not_receipted",
             totals.distinct <= durable_events && durable_events <= received,
             json!({ "receipted": durable_events }),
             json!({ "distinct": totals.distinct, "received": received, "raw": totals.raw }),

@@ -43,14 +43,18 @@ impl Broker {
         ];
     }
 
-    /// Kills the broker as the kernel would, and starts it over the same data.
-    pub(crate) fn kill_and_restart(&mut self) {
+    /// Kills the broker as the kernel would.
+    pub(crate) fn kill(&mut self) {
         let java = children(self.script.id());
         for pid in &java {
             signal(*pid, "KILL");
         }
         eventually("the broker is gone", || !java.iter().any(|pid| runs(*pid)));
         self.script.wait().unwrap();
+    }
+
+    /// Starts it over the same data.
+    pub(crate) fn restart(&mut self) {
         self.script = run_script(&self.folder, self.ports);
     }
 }

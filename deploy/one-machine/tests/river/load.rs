@@ -13,7 +13,7 @@ use kbwatch_simulator::scenario;
 use crate::harness::Plan;
 
 /// How long the fleet may take once nobody disturbs it any more.
-const PATIENCE: Duration = Duration::from_secs(100);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// Starts a fleet that reports to this river with certificates of its own.
 pub(crate) fn fleet(plan: &Plan, folder: &Path, devices: usize) -> RunningFleet {
