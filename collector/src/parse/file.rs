@@ -2,16 +2,17 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use kbwatch_proto::event::UpdateEvent;
-use kbwatch_proto::words::SourceKind;
 
+use super::cabinet::{CABINET_MAGIC, Cabinet, CabinetError};
 use super::clock::OffsetClock;
 use super::event_log;
 use super::kind::{FileKind, UnknownKind};
 use super::report::Report;
+use super::split::Unit;
 use super::{Origin, ParseCounts, TextParser};
 
 const HEAD_LEN: usize = 64 * 1024;
@@ -45,6 +46,15 @@ pub enum ParseFileError {
     UnknownKind {
         /// Which file.
         path: PathBuf,
+    },
+    /// A cabinet that cannot be unpacked.
+    #[error("unpack {path}")]
+    DamagedCabinet {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: CabinetError,
     },
     /// An event log whose header is damaged.
     #[error("read {path} as an event log")]
@@ -108,17 +118,30 @@ pub(crate) fn read_file(
     if head.starts_with(b"ElfFile\0") {
         return read_evtx(path, kind, &origin);
     }
+    if head.starts_with(CABINET_MAGIC) {
+        let packed = Packed {
+            path,
+            origin,
+            with_noise,
+        };
+        return packed.read(file);
+    }
     let mut parser = TextParser::new(kind, origin).with_noise(with_noise);
     if kind == FileKind::Cbs
         && let Some(archive) = archive_before(path)
     {
         parser.follow_archive(&archive);
     }
+    read_text(parser, head.chain(file)).map_err(unreadable)
+}
+
+/// Reads all of a text.
+fn read_text(mut parser: TextParser, mut text: impl Read) -> io::Result<ParsedFile> {
+    let kind = parser.kind();
     let mut events = Vec::new();
-    parser.feed(&head, &mut events);
     let mut chunk = vec![0; CHUNK_LEN];
     loop {
-        let length = file.read(&mut chunk).map_err(unreadable)?;
+        let length = text.read(&mut chunk)?;
         if length == 0 {
             break;
         }
@@ -127,7 +150,7 @@ pub(crate) fn read_file(
     parser.finish(&mut events);
     let mut events = each_once(events);
     parser.resolve_times(&mut events);
-    if kind.source_kind() != SourceKind::EventLog {
+    if kind.unit() == Unit::Line {
         events.sort_by_key(|event| event.position);
     }
     Ok(ParsedFile {
@@ -135,6 +158,47 @@ pub(crate) fn read_file(
         events,
         counts: parser.counts(),
     })
+}
+
+/// A cabinet whose first member is a log.
+struct Packed<'a> {
+    path: &'a Path,
+    origin: Origin,
+    with_noise: bool,
+}
+
+impl Packed<'_> {
+    fn read(self, file: File) -> Result<ParsedFile, ParseFileError> {
+        let damaged = |source| ParseFileError::DamagedCabinet {
+            path: self.path.to_owned(),
+            source,
+        };
+        let mut cabinet = Cabinet::open(BufReader::new(file)).map_err(damaged)?;
+        let name = cabinet.members().first().map(|member| member.name.clone());
+        let mut member = cabinet.read_member(0).map_err(damaged)?;
+        let mut head = Vec::with_capacity(HEAD_LEN);
+        let taken = Read::by_ref(&mut member)
+            .take(HEAD_LEN as u64)
+            .read_to_end(&mut head);
+        taken.map_err(|error| damaged(error.into()))?;
+        let kind = FileKind::detect(&head, &name.unwrap_or_default());
+        let kind = kind.filter(|kind| !kind.is_evtx() && *kind != FileKind::CbsCab);
+        let kind = kind.ok_or_else(|| ParseFileError::UnknownKind {
+            path: self.path.to_owned(),
+        })?;
+        let mut parser = TextParser::new(kind, self.origin.clone()).with_noise(self.with_noise);
+        if kind == FileKind::Cbs
+            && let Some(archive) = archive_before(self.path)
+        {
+            parser.follow_archive(&archive);
+        }
+        let mut parsed =
+            read_text(parser, head.chain(member)).map_err(|error| damaged(error.into()))?;
+        if kind == FileKind::Cbs {
+            parsed.kind = FileKind::CbsCab;
+        }
+        Ok(parsed)
+    }
 }
 
 fn read_evtx(path: &Path, kind: FileKind, origin: &Origin) -> Result<ParsedFile, ParseFileError> {

@@ -1,13 +1,13 @@
-//! What kinds of update logs there are, and how a file's kind is told from its
-//! first bytes.
+//! What kinds of update logs there are.
 
 use std::fmt;
 use std::str::FromStr;
 
 use kbwatch_proto::words::SourceKind;
 
-use super::encoding;
-use super::panther::Head;
+use super::split::Unit;
+
+mod detect;
 
 /// Format of a log file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -34,6 +34,26 @@ pub enum FileKind {
     WmicQfe,
     /// Output of `Get-HotFix`.
     GetHotfix,
+    /// CheckSUR.log of Windows 7.
+    CheckSur,
+    /// MoSetup logs of feature updates, such as UpdateAgent.log.
+    MoSetup,
+    /// Panther logs of setup: setupact.log and setuperr.log.
+    Panther,
+    /// Logs of the Configuration Manager client.
+    ConfigMgr,
+    /// Events of the stand-alone installer, as text.
+    Wusa,
+    /// Events of the update agent, as text.
+    EventRendered,
+    /// Events of servicing, as text.
+    SetupEventRendered,
+    /// ReportingEvents.log of the update agent.
+    ReportingEvents,
+    /// Results of `SetupDiag`, as XML or text.
+    SetupDiag,
+    /// A cabinet with a CBS log in it; only [`super::parse_file`] opens it.
+    CbsCab,
 }
 
 /// A name that is no file kind.
@@ -54,6 +74,16 @@ impl FileKind {
         (Self::Systeminfo, "systeminfo"),
         (Self::WmicQfe, "wmic_qfe"),
         (Self::GetHotfix, "get_hotfix"),
+        (Self::CheckSur, "checksur"),
+        (Self::MoSetup, "mosetup"),
+        (Self::Panther, "panther"),
+        (Self::ConfigMgr, "configmgr"),
+        (Self::Wusa, "wusa"),
+        (Self::EventRendered, "event_rendered"),
+        (Self::SetupEventRendered, "setup_event_rendered"),
+        (Self::ReportingEvents, "reporting_events"),
+        (Self::SetupDiag, "setupdiag"),
+        (Self::CbsCab, "cbs_cab"),
     ];
 
     /// The kind's name on the command line and in output.
@@ -73,12 +103,21 @@ impl FileKind {
     /// The source that events of this kind belong to.
     pub fn source_kind(self) -> SourceKind {
         match self {
-            Self::Cbs => SourceKind::Cbs,
+            Self::Cbs | Self::CbsCab => SourceKind::Cbs,
             Self::Dism => SourceKind::Dism,
             Self::WuDecoded | Self::WuLegacy => SourceKind::WindowsUpdate,
-            Self::EvtxSystem | Self::EvtxSetup | Self::EvtxOperational | Self::EventXml => {
-                SourceKind::EventLog
-            }
+            Self::EvtxSystem
+            | Self::EvtxSetup
+            | Self::EvtxOperational
+            | Self::EventXml
+            | Self::EventRendered
+            | Self::SetupEventRendered => SourceKind::EventLog,
+            Self::CheckSur => SourceKind::CheckSur,
+            Self::MoSetup | Self::Panther => SourceKind::Setup,
+            Self::ConfigMgr => SourceKind::ConfigMgr,
+            Self::Wusa => SourceKind::Wusa,
+            Self::ReportingEvents => SourceKind::ReportingEvents,
+            Self::SetupDiag => SourceKind::SetupDiag,
             Self::Systeminfo | Self::WmicQfe | Self::GetHotfix => SourceKind::InstalledUpdates,
         }
     }
@@ -94,75 +133,22 @@ impl FileKind {
     /// Tells the kind from a file's first bytes; 16 KiB are plenty. The name
     /// decides only where the bytes leave a choice.
     pub fn detect(head: &[u8], file_name: &str) -> Option<Self> {
-        if head.starts_with(b"ElfFile\0") {
-            return Some(evtx_kind(file_name));
-        }
-        let text = encoding::to_utf8(head);
-        let start = text.trim_ascii_start();
-        if is_event_xml(start) {
-            return Some(Self::EventXml);
-        }
-        detect_lines(&text, file_name)
+        detect::kind(head, file_name)
     }
-}
 
-fn evtx_kind(file_name: &str) -> FileKind {
-    let name = file_name.to_ascii_lowercase();
-    if name.contains("operational") {
-        FileKind::EvtxOperational
-    } else if name.contains("setup") {
-        FileKind::EvtxSetup
-    } else {
-        FileKind::EvtxSystem
+    /// Whether it holds records of the event log as such, not as text.
+    pub fn is_event_log(self) -> bool {
+        self.is_evtx() || self == Self::EventXml
     }
-}
 
-fn is_event_xml(start: &[u8]) -> bool {
-    if start.starts_with(b"<Event ") || start.starts_with(b"<Event>") {
-        return true;
-    }
-    let wrapped = start.starts_with(b"<?xml") || start.starts_with(b"<Events");
-    wrapped && memchr::memmem::find(&start[..start.len().min(4096)], b"<Event").is_some()
-}
-
-fn detect_lines(text: &[u8], file_name: &str) -> Option<FileKind> {
-    let (mut cbs, mut dism, mut other) = (0, 0, 0);
-    for line in text.split(|byte| *byte == b'\n').take(400) {
-        let line = line.trim_ascii_end();
-        if let Some(head) = Head::read(line) {
-            match head.source {
-                b"CBS" | b"CSI" | b"DEPLOY" | b"DPX" | b"TI" => cbs += 1,
-                b"DISM" => dism += 1,
-                _ => other += 1,
-            }
-            continue;
-        }
-        if cbs + dism + other > 0 {
-            continue;
-        }
-        if let Some(kind) = line_kind(line) {
-            return Some(kind);
+    /// What ends a unit of the file.
+    pub(crate) fn unit(self) -> Unit {
+        if self.is_event_log() {
+            Unit::EventElement
+        } else {
+            Unit::Line
         }
     }
-    let named_dism = file_name.to_ascii_lowercase().contains("dism");
-    match (cbs, dism) {
-        (0, 0) => None,
-        (_, 0) => Some(FileKind::Cbs),
-        (0, _) => Some(FileKind::Dism),
-        _ if dism > cbs || (dism == cbs && named_dism) => Some(FileKind::Dism),
-        _ => Some(FileKind::Cbs),
-    }
-}
-
-/// Kind that a single line gives away.
-fn line_kind(line: &[u8]) -> Option<FileKind> {
-    if super::windows_update::legacy::Head::read(line).is_some() {
-        return Some(FileKind::WuLegacy);
-    }
-    if super::windows_update::decoded::Head::read(line).is_some() {
-        return Some(FileKind::WuDecoded);
-    }
-    super::installed::kind_of_line(line)
 }
 
 impl FromStr for FileKind {

@@ -11,20 +11,26 @@
 
 pub mod cabinet;
 mod cbs;
+mod check_sur;
 mod checkpoint;
 mod clock;
+mod configmgr;
 mod dism;
 mod encoding;
 mod event_log;
 mod file;
+mod grammar;
 mod installed;
 mod kind;
 mod mask;
 mod outcome;
 mod panther;
 mod pending;
+mod rendered;
 mod report;
 mod scan;
+mod setup;
+mod setup_diag;
 mod split;
 mod time;
 mod windows_update;
@@ -39,8 +45,9 @@ pub use self::kind::{FileKind, UnknownKind};
 pub(crate) use self::time::show as show_time;
 
 use self::clock::OffsetClock;
+use self::grammar::Grammar;
 use self::report::Report;
-use self::split::{Line, Splitter, Unit};
+use self::split::Splitter;
 
 /// Version of the grammars; stands in every event.
 pub const PARSER_VERSION: u32 = 1;
@@ -78,16 +85,6 @@ pub struct TextParser {
     with_noise: bool,
 }
 
-/// The grammar of a file's kind.
-enum Grammar {
-    Cbs(Box<cbs::CbsGrammar>),
-    Dism(Box<dism::DismGrammar>),
-    WuDecoded(Box<windows_update::decoded::DecodedGrammar>),
-    WuLegacy,
-    EventXml,
-    Installed(installed::InstalledGrammar),
-}
-
 impl TextParser {
     /// A parser at the start of a file. For the .evtx kinds, which are no
     /// text, it reads event XML.
@@ -95,7 +92,7 @@ impl TextParser {
         Self {
             kind,
             origin,
-            splitter: Splitter::new(unit_of(kind), 0, 1, None),
+            splitter: Splitter::new(kind.unit(), 0, 1, None),
             grammar: Grammar::of(kind),
             clock: OffsetClock::default(),
             counts: ParseCounts::default(),
@@ -109,8 +106,7 @@ impl TextParser {
         let mut parser = Self::new(kind, origin);
         let context = checkpoint.read(kind);
         let encoding = context.as_ref().and_then(|context| context.encoding);
-        parser.splitter =
-            Splitter::new(unit_of(kind), checkpoint.offset, checkpoint.line, encoding);
+        parser.splitter = Splitter::new(kind.unit(), checkpoint.offset, checkpoint.line, encoding);
         if let Some(context) = context {
             parser.clock = context.clock;
             parser.grammar.recall(context.memory);
@@ -206,91 +202,5 @@ impl TextParser {
             out,
         };
         (&mut self.splitter, &mut self.grammar, report)
-    }
-}
-
-fn unit_of(kind: FileKind) -> Unit {
-    if kind.source_kind() == kbwatch_proto::words::SourceKind::EventLog {
-        Unit::EventElement
-    } else {
-        Unit::Line
-    }
-}
-
-impl Grammar {
-    fn of(kind: FileKind) -> Self {
-        match kind {
-            FileKind::Cbs => Self::Cbs(Box::default()),
-            FileKind::Dism => Self::Dism(Box::default()),
-            FileKind::WuDecoded => Self::WuDecoded(Box::default()),
-            FileKind::WuLegacy => Self::WuLegacy,
-            FileKind::EvtxSystem
-            | FileKind::EvtxSetup
-            | FileKind::EvtxOperational
-            | FileKind::EventXml => Self::EventXml,
-            FileKind::Systeminfo | FileKind::WmicQfe | FileKind::GetHotfix => {
-                Self::Installed(installed::InstalledGrammar::new(kind))
-            }
-        }
-    }
-
-    fn line(&mut self, line: &Line<'_>, report: &mut Report<'_>) {
-        match self {
-            Self::Cbs(grammar) => grammar.line(line, report),
-            Self::Dism(grammar) => grammar.line(line, report),
-            Self::WuDecoded(grammar) => grammar.line(line, report),
-            Self::WuLegacy => windows_update::legacy::read_line(line, report),
-            Self::EventXml => event_log::read_line(line, report),
-            Self::Installed(grammar) => grammar.line(line, report),
-        }
-    }
-
-    fn settle(&mut self, report: &mut Report<'_>) {
-        match self {
-            Self::Cbs(grammar) => grammar.settle(report),
-            Self::Dism(grammar) => grammar.settle(report),
-            Self::WuDecoded(grammar) => grammar.settle(report),
-            Self::WuLegacy | Self::EventXml | Self::Installed(_) => {}
-        }
-    }
-
-    fn close(&mut self, report: &mut Report<'_>) {
-        match self {
-            Self::Cbs(grammar) => grammar.close(report),
-            Self::Dism(grammar) => grammar.close(report),
-            Self::WuDecoded(grammar) => grammar.close(report),
-            Self::WuLegacy | Self::EventXml | Self::Installed(_) => {}
-        }
-    }
-
-    /// Offset and line of the oldest record that is still open.
-    fn open_since(&self) -> Option<(u64, u64)> {
-        match self {
-            Self::Cbs(grammar) => grammar.open_since(),
-            Self::Dism(grammar) => grammar.open_since(),
-            Self::WuDecoded(grammar) => grammar.open_since(),
-            Self::WuLegacy | Self::EventXml | Self::Installed(_) => None,
-        }
-    }
-
-    /// What must survive a restart, besides the open records themselves.
-    fn memory(&self) -> serde_json::Value {
-        match self {
-            Self::Cbs(grammar) => grammar.memory(),
-            Self::Dism(grammar) => grammar.memory(),
-            Self::WuDecoded(grammar) => grammar.memory(),
-            Self::WuLegacy | Self::EventXml => serde_json::Value::Null,
-            Self::Installed(grammar) => grammar.memory(),
-        }
-    }
-
-    fn recall(&mut self, memory: serde_json::Value) {
-        match self {
-            Self::Cbs(grammar) => grammar.recall(memory),
-            Self::Dism(grammar) => grammar.recall(memory),
-            Self::WuDecoded(grammar) => grammar.recall(memory),
-            Self::WuLegacy | Self::EventXml => {}
-            Self::Installed(grammar) => grammar.recall(memory),
-        }
     }
 }

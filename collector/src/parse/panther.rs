@@ -32,17 +32,31 @@ pub(crate) struct Head<'a> {
 
 const STAMP_LEN: usize = 19;
 const LONGEST_MASKED_STAMP: usize = 40;
+const SHORTEST_STAMP: usize = 5;
+
+/// Who writes records: a line without a stamp is a head only with one of them.
+const WRITERS: [&[u8]; 10] = [
+    b"CBS", b"CSI", b"DISM", b"DEPLOY", b"DPX", b"SXS", b"TI", b"SP", b"MIG", b"MOUPG",
+];
 
 impl<'a> Head<'a> {
     /// Takes a line apart; `None` where it is no head but a continuation.
     pub(crate) fn read(line: &'a [u8]) -> Option<Self> {
-        let (printed_at_ms, rest) = if let Some(ms) = time::panther_stamp(line) {
-            (Some(ms), line[STAMP_LEN..].strip_prefix(b", ")?)
-        } else {
-            (None, masked_stamp(line)?)
-        };
+        if let Some(ms) = time::panther_stamp(line) {
+            return Self::behind_stamp(line[STAMP_LEN..].strip_prefix(b", ")?, Some(ms));
+        }
+        let pasted = pasted_start(line)?;
+        if let Some(rest) = masked_stamp(pasted) {
+            return Self::behind_stamp(rest, None);
+        }
+        let head = Self::behind_stamp(pasted, None)?;
+        WRITERS.contains(&head.source).then_some(head)
+    }
+
+    /// Level, writer and message.
+    fn behind_stamp(rest: &'a [u8], printed_at_ms: Option<i64>) -> Option<Self> {
         let (word, rest) = next_word(rest);
-        let level = match word {
+        let level = match word.strip_suffix(b",").unwrap_or(word) {
             b"Error" => Level::Error,
             b"Warning" => Level::Warning,
             b"Info" | b"Perf" | b"Verbose" | b"Debug" | b"Fatal" => Level::Info,
@@ -61,16 +75,31 @@ impl<'a> Head<'a> {
     }
 }
 
+/// The line without what pasting puts before it, if it can be a head without
+/// a stamp of its own: most continuation lines fail here at their first byte.
+fn pasted_start(line: &[u8]) -> Option<&[u8]> {
+    let text = match line.first()? {
+        b' ' | b'\t' | b'>' | b'\\' => {
+            let text = line.trim_ascii_start();
+            let text = text.strip_prefix(b"> ").unwrap_or(text);
+            text.strip_prefix(b"\\").unwrap_or(text)
+        }
+        _ => line,
+    };
+    matches!(
+        text.first()?,
+        b'0'..=b'9' | b'x' | b'X' | b'<' | b'I' | b'E' | b'W' | b'P'
+    )
+    .then_some(text)
+}
+
 /// The rest after a stamp that someone masked (`20xx-xx-06 xx:51:15, `).
 fn masked_stamp(line: &[u8]) -> Option<&[u8]> {
-    if !matches!(line.first(), Some(b'0'..=b'9' | b'x' | b'X' | b'<')) {
-        return None;
-    }
     let window = &line[..line.len().min(LONGEST_MASKED_STAMP)];
     let comma = memchr::memchr(b',', window)?;
     let stamp = &window[..comma];
     let plausible = stamp.first() == Some(&b'<') && stamp.last() == Some(&b'>')
-        || stamp.len() == STAMP_LEN
+        || (stamp.len() == STAMP_LEN || stamp.len() >= SHORTEST_STAMP && stamp.contains(&b':'))
             && stamp.iter().all(|byte| {
                 byte.is_ascii_digit() || matches!(byte, b'x' | b'X' | b'-' | b':' | b' ' | b'*')
             });
@@ -120,9 +149,26 @@ mod tests {
     }
 
     #[test]
+    fn heads_that_lost_their_stamp_are_read_where_they_name_a_writer() {
+        for line in [
+            &b"Error CBS    a"[..],
+            b"> Error      [0x018003] CBS  a",
+            b" <DateTime>, Error                  CBS    a",
+            b"27:08, Error           CBS    a",
+            b"Error,\tCBS    a",
+        ] {
+            let head = Head::read(line).unwrap();
+            assert_eq!((head.level, head.source), (Level::Error, &b"CBS"[..]));
+        }
+    }
+
+    #[test]
     fn continuation_lines_are_no_heads() {
         for line in [
-            &b" Expected: {l:32 b:00}."[..],
+            &b"Error STATUS_OBJECT_NAME_NOT_FOUND"[..],
+            b"Info: the rest",
+            b"   Installer: x",
+            b" Expected: {l:32 b:00}.",
             b"[gle=0x80004005]",
             b"2023-01-11 09:00:00",
             b"12, Info CBS",

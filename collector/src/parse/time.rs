@@ -176,6 +176,34 @@ pub(crate) fn archive_instant(file_name: &str) -> Option<i64> {
     plausible(ms)
 }
 
+/// Wall clock `2015-01-02 10:11` and nothing else.
+pub(crate) fn minute_instant(text: &str) -> Option<i64> {
+    (text.len() == 16)
+        .then(|| stamp(format!("{text}:00").as_bytes(), |byte| byte == b'-'))
+        .flatten()
+}
+
+/// Wall clock of `07-14-2021` and `08:53:19.672+240`, and the minutes to add
+/// to it for UTC, where they are printed.
+pub(crate) fn biased_instant(date: &[u8], clock: &[u8]) -> Option<(i64, Option<i64>)> {
+    let short = |part: &[u8]| (part.len() <= 4).then(|| field(part)).flatten();
+    let mut parts = date.split(|byte| *byte == b'-').map(short);
+    let (month, day, year) = (parts.next()??, parts.next()??, parts.next()??);
+    let sign = clock.iter().position(|byte| matches!(byte, b'+' | b'-'));
+    let (wall, bias) = clock.split_at(sign.unwrap_or(clock.len()));
+    let mut parts = wall.split(|byte| matches!(byte, b':' | b'.')).map(short);
+    let time = [parts.next()??, parts.next()??, parts.next()??];
+    let ms = parts.next().flatten().unwrap_or(0);
+    let printed = civil_ms([year, month, day], time, ms)?;
+    let bias = match bias {
+        [sign, digits @ ..] if (1..=3).contains(&digits.len()) => {
+            field(digits).map(|minutes| if *sign == b'-' { -minutes } else { minutes })
+        }
+        _ => None,
+    };
+    Some((printed, bias))
+}
+
 /// Offset in `tz: +0530`, minutes.
 pub(crate) fn header_offset(text: &[u8]) -> Option<i32> {
     let sign = match text.first()? {

@@ -4,29 +4,29 @@ use std::io::{self, Write};
 
 use kbwatch_proto::event::UpdateEvent;
 use kbwatch_proto::result_code::ResultCode;
-use kbwatch_proto::words::{SourceKind, TimeSource};
+use kbwatch_proto::words::TimeSource;
 use serde_json::{Map, Value};
 
-use crate::parse::{ParsedFile, show_time};
+use crate::parse::{FileKind, ParsedFile, show_time};
 
 /// Prints a file's events.
 pub(super) fn print(parsed: &ParsedFile, with_ids: bool, out: &mut impl Write) -> io::Result<()> {
     for event in &parsed.events {
-        let object = object(event, parsed.kind.as_str(), with_ids);
+        let object = object(event, parsed.kind, with_ids);
         serde_json::to_writer(&mut *out, &Value::Object(object))?;
         out.write_all(b"\n")?;
     }
     Ok(())
 }
 
-fn object(event: &UpdateEvent, kind: &str, with_ids: bool) -> Map<String, Value> {
+fn object(event: &UpdateEvent, kind: FileKind, with_ids: bool) -> Map<String, Value> {
     let mut object = Map::new();
     let mut put = |name: &str, value: Value| {
         object.insert(name.to_owned(), value);
     };
     put("log", event.origin.as_str().into());
-    put("kind", kind.into());
-    let is_record = event.source_kind == SourceKind::EventLog;
+    put("kind", kind.as_str().into());
+    let is_record = kind.is_event_log();
     put(
         if is_record { "record" } else { "line" },
         event.position.into(),
@@ -39,7 +39,7 @@ fn object(event: &UpdateEvent, kind: &str, with_ids: bool) -> Map<String, Value>
     if event.noise {
         put("noise", true.into());
     }
-    times(event, &mut put);
+    times(event, is_record, &mut put);
     codes(event, &mut put);
     texts(event, &mut put);
     for (name, value) in &event.extra {
@@ -48,10 +48,8 @@ fn object(event: &UpdateEvent, kind: &str, with_ids: bool) -> Map<String, Value>
     object
 }
 
-fn times(event: &UpdateEvent, put: &mut dyn FnMut(&str, Value)) {
-    let local = event
-        .printed_at_ms
-        .filter(|_| event.source_kind != SourceKind::EventLog);
+fn times(event: &UpdateEvent, is_record: bool, put: &mut dyn FnMut(&str, Value)) {
+    let local = event.printed_at_ms.filter(|_| !is_record);
     if let Some(ms) = local {
         put("ts_local", show_time(ms).into());
     }

@@ -20,8 +20,8 @@ const MAX_SESSIONS: usize = 32;
 pub(super) struct Memory {
     /// Keys of findings that were told, and the minute in which, oldest first.
     told: VecDeque<(u64, i64)>,
-    /// Minute of the record that is being read.
-    #[serde(skip)]
+    /// Minute of the record that is being read; one without a stamp keeps it.
+    #[serde(default)]
     minute: i64,
     sessions: VecDeque<Session>,
     /// Names the scan, operation or boot under way.

@@ -85,6 +85,8 @@ pub(crate) struct CbsGrammar {
     row: Option<Pending>,
     /// Verdicts that wait for their session's end.
     verdicts: Vec<Pending>,
+    /// An execution that failed, until a verdict on its package says the same.
+    orphan: Option<Pending>,
     /// Finding of the file checker that may still get its package.
     finding: Option<Pending>,
     /// Corrupt driver files that may still be repaired.
@@ -125,7 +127,7 @@ impl CbsGrammar {
 
     fn continuation(&mut self, line: &Line<'_>, report: &mut Report<'_>) {
         let text = line.text.trim_ascii();
-        if self.record.ordinal == 0 || text.is_empty() {
+        if text.is_empty() || self.record.ordinal == 0 && self.headless(line, report) {
             return;
         }
         if self.hash_line(text) || self.summary_line(text, Some(line), report) {
@@ -134,21 +136,36 @@ impl CbsGrammar {
         self.row_reason(text);
     }
 
+    /// A line of an excerpt whose records lost their heads: the message alone.
+    fn headless(&mut self, line: &Line<'_>, report: &mut Report<'_>) -> bool {
+        let message = line.text.trim_ascii();
+        let message = message.strip_prefix(b"> ").unwrap_or(message);
+        self.record.head.clear();
+        self.record.head.extend_from_slice(line.text);
+        self.record.start = (line.offset, line.number);
+        self.cbs_message(message, report)
+    }
+
     fn cbs_message(&mut self, message: &[u8], report: &mut Report<'_>) -> bool {
         match message.first() {
             Some(b'E') => self.exec_message(message, report),
             Some(b'S') => {
+                let message = message.strip_prefix(b"SQM: ").unwrap_or(message);
                 self.session_message(message, report)
                     || self.startup_message(message, report)
+                    || self.change_completion(message, report)
                     || self.store_message(message, report)
                     || self.summary_line(message, None, report)
             }
             Some(b'W') => self.failure_report(message, report),
             Some(b'R') => {
-                self.change_completion(message, report) || self.summary_line(message, None, report)
+                self.change_completion(message, report) || self.startup_message(message, report)
             }
+            Some(b'M') => self.store_message(message, report),
             Some(b'F') => {
-                self.startup_message(message, report) || self.store_message(message, report)
+                self.startup_message(message, report)
+                    || self.store_message(message, report)
+                    || self.execution_failed(message, report)
             }
             Some(b'P') => self.startup_message(message, report),
             Some(b'A') => {

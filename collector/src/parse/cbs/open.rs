@@ -41,6 +41,7 @@ impl CbsGrammar {
         self.close_row(report);
         self.close_summary(report);
         self.close_finding(report);
+        self.close_orphan(report);
         for pending in self.verdicts.drain(..).chain(self.drivers.drain(..)) {
             pending.close(report);
         }
@@ -50,10 +51,10 @@ impl CbsGrammar {
     /// Start of the oldest record that a restart must read again. The current
     /// record always counts: its continuation lines may still come.
     pub(crate) fn open_since(&self) -> Option<(u64, u64)> {
-        if self.record.ordinal == 0 {
-            return None;
-        }
         let open = self.all_open().map(|pending| pending.start).min();
+        if self.record.ordinal == 0 {
+            return open;
+        }
         Some(open.map_or(self.record.start, |start| start.min(self.record.start)))
     }
 
@@ -74,6 +75,7 @@ impl CbsGrammar {
             .chain(&self.summary)
             .chain(&self.row)
             .chain(&self.verdicts)
+            .chain(&self.orphan)
             .chain(&self.finding)
             .chain(&self.drivers)
     }
@@ -103,6 +105,9 @@ impl CbsGrammar {
             .is_some_and(|open| now - open.born > 1)
         {
             self.close_finding(report);
+        }
+        if self.orphan.as_ref().is_some_and(stale) {
+            self.close_orphan(report);
         }
         for open in [&mut self.verdicts, &mut self.drivers] {
             while open.first().is_some_and(stale) {

@@ -9,13 +9,17 @@ use super::super::scan;
 use super::CbsGrammar;
 
 impl CbsGrammar {
-    /// `Startup: …`, `Failure in poqexec.exe …`, `Setting original failure
+    /// `Startup: …`, `Shtd: …`, `Failure in poqexec.exe …`, `Setting original failure
     /// status …` and `Progress: … Rollback.`.
     pub(super) fn startup_message(&mut self, message: &[u8], report: &mut Report<'_>) -> bool {
-        if let Some(rest) = message.strip_prefix(b"Startup: ") {
+        let step = message.strip_prefix(b"Startup: ");
+        if let Some(rest) = step.or_else(|| message.strip_prefix(b"Shtd: ")) {
             return self.startup_step(rest, report);
         }
-        if let Some(rest) = message.strip_prefix(b"Setting original failure status: ") {
+        let status = message
+            .strip_prefix(b"Setting original failure status: ")
+            .or_else(|| message.strip_prefix(b"Retrieved original failure status: "));
+        if let Some(rest) = status {
             self.memory.original_failure = scan::code(rest).filter(|code| *code != 0);
             return true;
         }
@@ -61,6 +65,9 @@ impl CbsGrammar {
         let result = outcome::of_code(code);
         let mut event = self.begin(report, Phase::RebootCommit, result);
         event.hresult = Some(code);
+        if result == EventResult::Fail && detail.is_none() {
+            self.memory.original_failure.get_or_insert(code);
+        }
         put(&mut event, "detail", detail.unwrap_or_default());
         report.tell(event);
     }

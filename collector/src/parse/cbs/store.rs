@@ -71,6 +71,9 @@ impl CbsGrammar {
             }
             return true;
         }
+        if self.store_flag(message, report) {
+            return true;
+        }
         let Some(rest) = message.strip_prefix(b"Failed to pin deployment while resolving Update: ")
         else {
             return false;
@@ -87,6 +90,34 @@ impl CbsGrammar {
             put(&mut event, "update", update);
             report.tell(event);
         }
+        true
+    }
+
+    /// CBS: `Mark store corruption flag because of package: P` and `Failed to
+    /// verify manifest against catalog, mark store as corrupt.`; says nothing
+    /// new where the package's manifest was told to be missing.
+    fn store_flag(&mut self, message: &[u8], report: &mut Report<'_>) -> bool {
+        let package = message.strip_prefix(b"Mark store corruption flag because of package: ");
+        let catalog = message.starts_with(b"Failed to verify manifest against catalog");
+        if package.is_none() && !catalog {
+            return false;
+        }
+        let name = text(scan::before(package.unwrap_or_default(), b" "));
+        let name = name.trim_end_matches(['.', ',']);
+        let missing = self.memory.key(&["manifest", name]);
+        let key = self.memory.key(&["marked", name]);
+        if self.memory.was_told(missing) || !self.memory.tell_once(key) {
+            return true;
+        }
+        let mut event = self.begin(
+            report,
+            Phase::CorruptionDetect,
+            EventResult::StoreMarkedCorrupt,
+        );
+        event.hresult = scan::hresult(message);
+        event.kb = package::kb(name, "");
+        name.clone_into(&mut event.package);
+        report.tell(event);
         true
     }
 

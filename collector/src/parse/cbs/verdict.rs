@@ -57,8 +57,37 @@ impl CbsGrammar {
             return;
         };
         event.result = outcome::of_code(code);
+        self.adopt_orphan(code);
         let verdict = self.open(event);
         push_open(&mut self.verdicts, verdict, report);
+    }
+
+    /// `Failed to process single phase execution. [HRESULT…]`: as a rule a
+    /// verdict that names the package follows, and this says nothing more.
+    pub(super) fn execution_failed(&mut self, message: &[u8], report: &mut Report<'_>) -> bool {
+        if !message.starts_with(b"Failed to process single phase execution") {
+            return false;
+        }
+        let Some(code) = scan::hresult(message) else {
+            return false;
+        };
+        self.close_orphan(report);
+        let mut event = self.begin(report, Phase::Install, outcome::of_code(code));
+        event.hresult = Some(code);
+        self.orphan = Some(self.open(event));
+        true
+    }
+
+    /// A verdict with this code was told: what failed without a name is it.
+    fn adopt_orphan(&mut self, code: u32) {
+        self.orphan
+            .take_if(|orphan| orphan.event.hresult == Some(code));
+    }
+
+    pub(super) fn close_orphan(&mut self, report: &mut Report<'_>) {
+        if let Some(orphan) = self.orphan.take() {
+            orphan.close(report);
+        }
     }
 
     /// `Corruption Repairing): ID [HRESULT…]`.
@@ -159,6 +188,7 @@ impl CbsGrammar {
         }
         let key = self.change_key(&event);
         self.memory.tell_once(key);
+        self.adopt_orphan(event.hresult.unwrap_or_default());
         report.tell(event);
         true
     }
@@ -175,6 +205,7 @@ impl CbsGrammar {
             return false;
         }
         if event.result == EventResult::Fail {
+            self.adopt_orphan(event.hresult.unwrap_or_default());
             let key = self.change_key(&event);
             if !self.memory.tell_once(key) {
                 event.result = EventResult::Info;

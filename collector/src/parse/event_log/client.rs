@@ -10,7 +10,7 @@ use super::xml::RawEvent;
 
 /// What an event number stands for; the result of a failure comes from its
 /// code.
-fn meaning(number: u32) -> Option<(Phase, EventResult)> {
+pub(in crate::parse) fn meaning(number: u32) -> Option<(Phase, EventResult)> {
     Some(match number {
         19 => (Phase::Install, EventResult::Success),
         20 => (Phase::Install, EventResult::Fail),
@@ -58,7 +58,7 @@ pub(super) fn read(raw: &RawEvent, report: &Report<'_>) -> Option<UpdateEvent> {
 }
 
 /// `9NZKPSTSNW4P-Publisher.App`: an application of the store.
-fn is_store_app(title: &str) -> bool {
+pub(in crate::parse) fn is_store_app(title: &str) -> bool {
     let Some((id, name)) = title.split_once('-') else {
         return false;
     };

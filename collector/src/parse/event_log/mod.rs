@@ -13,6 +13,7 @@ use kbwatch_proto::event::UpdateEvent;
 use kbwatch_proto::ids::EventId;
 use kbwatch_proto::words::{EventResult, Phase, TimeSource};
 
+pub(in crate::parse) use self::client::{is_store_app, meaning};
 use self::xml::RawEvent;
 use super::kind::FileKind;
 use super::mask::mask;

@@ -4,6 +4,7 @@
 pub(crate) mod decoded;
 pub(crate) mod legacy;
 mod memory;
+pub(crate) mod reported;
 
 use kbwatch_proto::words::{EventResult, Phase};
 

@@ -1,0 +1,113 @@
+//! Results of `SetupDiag`, as XML or text: why a feature update failed.
+//!
+//! No real sample was at hand: read as documented, marked unverified.
+
+use kbwatch_proto::words::{EventResult, Phase};
+
+use super::report::{Anchor, Report, put, text};
+use super::scan;
+use super::split::Line;
+
+/// Longest result that is read.
+const MAX_LEN: usize = 64 * 1024;
+
+/// State of reading one result: it is small, and read as a whole.
+#[derive(Default)]
+pub(crate) struct SetupDiagGrammar {
+    content: Vec<u8>,
+    told_len: usize,
+}
+
+/// Whether a file starts like a result.
+pub(crate) fn is_results(start: &[u8]) -> bool {
+    let start = &start[..start.len().min(4096)];
+    scan::contains(start, b"<SetupDiag")
+        || scan::contains(start, b"SetupDiag v")
+        || scan::contains(start, b"Matching Profile found:")
+}
+
+impl SetupDiagGrammar {
+    pub(crate) fn line(&mut self, line: &Line<'_>, report: &mut Report<'_>) {
+        report.counts.records += 1;
+        if self.content.len() + line.text.len() < MAX_LEN {
+            self.content.extend_from_slice(line.text);
+            self.content.push(b'\n');
+        }
+    }
+
+    pub(crate) fn settle(&mut self, report: &mut Report<'_>) {
+        if self.told_len == self.content.len() {
+            return;
+        }
+        self.told_len = self.content.len();
+        let Some(profile) = self.profile() else {
+            return;
+        };
+        let anchor = Anchor {
+            head: profile,
+            row: b"",
+            number: 1,
+            printed_at_ms: None,
+        };
+        let succeeded = profile.starts_with(b"FindSuccessfulUpgrade");
+        let result = if succeeded {
+            EventResult::Success
+        } else {
+            EventResult::Fail
+        };
+        let mut event = report.begin(&anchor, Phase::Install, result);
+        "SetupDiag".clone_into(&mut event.source);
+        event.evidence = text(profile);
+        let details = [
+            self.value(b"FailureDetails"),
+            self.value(b"FailureData"),
+            &self.content,
+        ];
+        let code = details.iter().find_map(|said| first_code(said));
+        event.hresult = code.filter(|_| !succeeded);
+        put(&mut event, "profile", text(profile));
+        put(&mut event, "update_class", "feature update");
+        put(&mut event, "unverified", "true");
+        report.tell(event);
+    }
+
+    /// The rule that matched.
+    fn profile(&self) -> Option<&[u8]> {
+        let named = self.value(b"ProfileName");
+        if !named.is_empty() {
+            return Some(named);
+        }
+        let rest = scan::after(&self.content, b"Matching Profile found:")?;
+        let name = scan::before(scan::before(rest, b"\n"), b" - ").trim_ascii();
+        (!name.is_empty()).then_some(name)
+    }
+
+    /// Text of an element, without elements inside it.
+    fn value(&self, name: &[u8]) -> &[u8] {
+        let mut open = b"<".to_vec();
+        open.extend_from_slice(name);
+        open.push(b'>');
+        let rest = scan::after(&self.content, &open).unwrap_or_default();
+        scan::before(rest, b"<").trim_ascii()
+    }
+
+    pub(crate) fn open_since(&self) -> Option<(u64, u64)> {
+        (!self.content.is_empty()).then_some((0, 1))
+    }
+}
+
+/// First failing code with `0x`.
+fn first_code(said: &[u8]) -> Option<u32> {
+    let mut rest = said;
+    while let Some(found) = scan::after(rest, b"0x") {
+        let digits = scan::lead(found, |byte| byte.is_ascii_hexdigit());
+        if digits.len() == 8
+            && let Some(code) = scan::hex_code(digits)
+            && code & 0x8000_0000 != 0
+        {
+            return Some(code);
+        }
+        rest = found;
+    }
+    None
+}
