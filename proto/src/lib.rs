@@ -3,11 +3,13 @@
 //! Everything that crosses a process boundary is defined here and nowhere
 //! else: the envelope that a collector sends ([`telemetry`]), the block inside
 //! it ([`event`], [`batch`]), the record between receive and store
-//! ([`journal`]), the identity of an event ([`ids`]) and the algebra of result
-//! codes ([`result_code`]).
+//! ([`journal`]), the names of devices ([`identity`]), the identity of an event
+//! ([`ids`]) and the algebra of result codes ([`result_code`]).
 
 pub mod batch;
 pub mod event;
+pub mod hex;
+pub mod identity;
 pub mod ids;
 pub mod journal;
 pub mod result_code;
