@@ -24,6 +24,12 @@ impl UnknownWord {
     }
 }
 
+fn word_of<W: Copy + PartialEq>(table: &[(W, &'static str)], word: W) -> &'static str {
+    let found = table.iter().find(|(value, _)| *value == word);
+    // Every value is in its table, as a test knows.
+    found.map_or("", |(_, text)| text)
+}
+
 fn find<W: Copy>(
     vocabulary: &'static str,
     table: &[(W, &'static str)],
@@ -85,10 +91,7 @@ impl SourceKind {
 
     /// The word as it stands on the wire and in tables.
     pub fn as_str(self) -> &'static str {
-        Self::TABLE
-            .iter()
-            .find(|(value, _)| *value == self)
-            .map_or("", |(_, text)| text)
+        word_of(Self::TABLE, self)
     }
 }
 
@@ -159,10 +162,7 @@ impl Phase {
 
     /// The word as it stands on the wire and in tables.
     pub fn as_str(self) -> &'static str {
-        Self::TABLE
-            .iter()
-            .find(|(value, _)| *value == self)
-            .map_or("", |(_, text)| text)
+        word_of(Self::TABLE, self)
     }
 }
 
@@ -248,10 +248,7 @@ impl EventResult {
 
     /// The word as it stands on the wire and in tables.
     pub fn as_str(self) -> &'static str {
-        Self::TABLE
-            .iter()
-            .find(|(value, _)| *value == self)
-            .map_or("", |(_, text)| text)
+        word_of(Self::TABLE, self)
     }
 
     /// Whether the event claims that something is broken.
@@ -317,10 +314,7 @@ impl TimeSource {
 
     /// The word as it stands on the wire and in tables.
     pub fn as_str(self) -> &'static str {
-        Self::TABLE
-            .iter()
-            .find(|(value, _)| *value == self)
-            .map_or("", |(_, text)| text)
+        word_of(Self::TABLE, self)
     }
 }
 
