@@ -129,72 +129,53 @@ impl Metrics {
     }
 
     fn register_store(&self, registry: &mut Registry) {
+        self.register_settled(registry);
+        self.register_written(registry);
+        self.register_kafka(registry);
+    }
+
+    fn register_settled(&self, registry: &mut Registry) {
         let own = self.clone();
-        registry.register(
-            "batches",
-            "Batches taken from the journal",
-            own.opened_batches,
-        );
+        let batches = "Batches taken from the journal";
+        registry.register("batches", batches, own.opened_batches);
         registry.register("settled_batches", "Batches by fate", own.settled_batches);
-        registry.register(
-            "in_flight_batches",
-            "Batches not settled yet",
-            own.open_batches,
-        );
+        let in_flight = "Batches not settled yet";
+        registry.register("in_flight_batches", in_flight, own.open_batches);
         registry.register("events", "Events unpacked", own.opened_events);
         registry.register("stored_events", "Events inserted", own.stored_events);
-        registry.register(
-            "rejected_events",
-            "Events in dead letters",
-            own.rejected_events,
-        );
+        let rejected = "Events in dead letters";
+        registry.register("rejected_events", rejected, own.rejected_events);
         registry.register("duplicate_events", "Events met twice", own.duplicate_events);
-        registry.register(
-            "parked_events",
-            "Events of newer formats, as declared",
-            own.parked_events,
-        );
-        registry.register(
-            "abandoned_events",
-            "Events given back at the end",
-            own.abandoned_events,
-        );
-        registry.register(
-            "in_flight_events",
-            "Events not settled yet",
-            own.open_events,
-        );
+        let parked = "Events of newer formats, as declared";
+        registry.register("parked_events", parked, own.parked_events);
+        let abandoned = "Events given back unacknowledged";
+        registry.register("abandoned_events", abandoned, own.abandoned_events);
+        let open = "Events not settled yet";
+        registry.register("in_flight_events", open, own.open_events);
+    }
+
+    fn register_written(&self, registry: &mut Registry) {
+        let own = self.clone();
         registry.register("dead_letters", "Dead letters written, by kind", own.letters);
         registry.register("facts", "Revisions of device facts stored", own.facts);
-        registry.register(
-            "rejected_facts",
-            "Revisions of device facts rejected",
-            own.facts_rejected,
-        );
+        let rejected = "Revisions of device facts rejected";
+        registry.register("rejected_facts", rejected, own.facts_rejected);
         registry.register("presence_rows", "Presence rows written", own.presence_rows);
-        registry.register(
-            "presence_lost_rows",
-            "Presence rows given up",
-            own.presence_lost,
-        );
+        let lost = "Presence rows given up";
+        registry.register("presence_lost_rows", lost, own.presence_lost);
         registry.register("inserts", "Inserts that succeeded", own.inserts);
         registry.register("insert_retries", "Inserts tried again", own.insert_retries);
-        registry.register(
-            "insert_seconds",
-            "Duration of an insert",
-            own.insert_seconds,
-        );
-        registry.register(
-            "kafka_lag_records",
-            "Records not consumed yet",
-            own.kafka_lag,
-        );
+        let seconds = "Duration of an insert";
+        registry.register("insert_seconds", seconds, own.insert_seconds);
+    }
+
+    fn register_kafka(&self, registry: &mut Registry) {
+        let own = self.clone();
+        let behind = "Records not consumed yet";
+        registry.register("kafka_lag_records", behind, own.kafka_lag);
         registry.register("commits", "Offset commits", own.commits);
-        registry.register(
-            "commit_failures",
-            "Offset commits that failed",
-            own.commit_failures,
-        );
+        let failed = "Offset commits that failed";
+        registry.register("commit_failures", failed, own.commit_failures);
     }
 
     /// Batches refused by receive for one reason.
@@ -220,6 +201,11 @@ impl Metrics {
     /// Identities seen from two peers at once.
     pub fn clones(&self) -> u64 {
         self.clones.get()
+    }
+
+    /// Revisions of device facts that were rejected.
+    pub fn rejected_facts(&self) -> u64 {
+        self.facts_rejected.get()
     }
 
     /// Inserts that had to be tried again.

@@ -62,16 +62,16 @@ fn is_kb(text: &str) -> bool {
 }
 
 /// Whether facts have names and values that the table and its readers expect.
-pub(crate) fn check_facts(facts: FactsSnapshot) -> Result<FactsSnapshot, &'static str> {
+pub(crate) fn check_facts(facts: FactsSnapshot) -> Result<FactsSnapshot, String> {
     let name_byte = |byte: u8| {
         byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'.')
     };
     for (name, value) in &facts.facts {
         if name.is_empty() || name.len() > MAX_FACT_NAME_LEN || !name.bytes().all(name_byte) {
-            return Err("a name that is not lower case with underscores");
+            return Err("a name that is not lower case with underscores".to_owned());
         }
         if value.len() > MAX_TEXT_LEN {
-            return Err("a value over the limit");
+            return Err("a value over the limit".to_owned());
         }
     }
     Ok(facts)

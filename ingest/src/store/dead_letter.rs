@@ -4,6 +4,7 @@
 //! same letter again.
 
 use kbwatch_proto::batch::RejectedRow;
+use kbwatch_proto::hex;
 use kbwatch_proto::journal::JournalRecord;
 use prost::Message;
 use sha2::{Digest, Sha256};
@@ -113,14 +114,7 @@ pub(crate) struct Parked {
 impl Parked {
     /// The record as it was parked; `None` for damaged text.
     pub(crate) fn record(&self) -> Option<Vec<u8>> {
-        let (pairs, rest) = self.record_hex.as_bytes().as_chunks::<2>();
-        if !rest.is_empty() {
-            return None;
-        }
-        pairs
-            .iter()
-            .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
-            .collect()
+        hex::decode(&self.record_hex)
     }
 }
 

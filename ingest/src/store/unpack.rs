@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use kbwatch_proto::batch::{UnpackError, unpack};
+use kbwatch_proto::batch::{UnpackError, Unpacked, unpack};
 use kbwatch_proto::event::{FactsSnapshot, Health, UpdateEvent};
 use kbwatch_proto::journal::{self, JournalRecord};
 use kbwatch_proto::telemetry::Batch;
@@ -77,7 +77,7 @@ fn judge(record: &JournalRecord, metrics: &Metrics) -> Opened {
             opened.bytes = batch.unpacked_len as usize;
             let heard = heard(record, batch, unpacked.contents.health);
             opened.heard = heard;
-            sort_out(&mut opened, unpacked, record);
+            sort_out(&mut opened, unpacked, record, metrics);
             opened
         }
         Err(error @ UnpackError::NewerFormat { .. }) => {
@@ -156,7 +156,7 @@ fn heard(record: &JournalRecord, batch: &Batch, health: Option<Health>) -> Optio
 }
 
 /// Parts what can be stored from what cannot.
-fn sort_out(opened: &mut Opened, unpacked: kbwatch_proto::batch::Unpacked, record: &JournalRecord) {
+fn sort_out(opened: &mut Opened, unpacked: Unpacked, record: &JournalRecord, metrics: &Metrics) {
     let found = unpacked.contents.events.len() + unpacked.rejected.len();
     opened.counted.unpacked(found);
     // Rows share texts in the block and own them here.
@@ -169,13 +169,17 @@ fn sort_out(opened: &mut Opened, unpacked: kbwatch_proto::batch::Unpacked, recor
         0 => String::new(),
         rows => format!("{rows} of {found} rows rejected"),
     };
-    match unpacked.contents.facts.map(check_facts) {
-        Some(Ok(facts)) => opened.facts = Some(facts),
-        Some(Err(fault)) => {
+    let facts = match unpacked.rejected_facts {
+        Some(fault) => Err(fault),
+        None => unpacked.contents.facts.map(check_facts).transpose(),
+    };
+    match facts {
+        Ok(facts) => opened.facts = facts,
+        Err(fault) => {
             let stop = if reason.is_empty() { "" } else { "; " };
             reason = format!("{reason}{stop}facts rejected: {fault}");
+            metrics.facts_rejected.inc();
         }
-        None => {}
     }
     if !reason.is_empty() {
         let mut letter = DeadLetter::of(record, LetterKind::Rows, reason);
@@ -265,20 +269,26 @@ mod tests {
     }
 
     #[test]
-    fn facts_with_an_impossible_name_are_rejected_and_the_rows_kept() {
+    fn facts_that_are_impossible_or_too_many_are_rejected_and_the_rows_kept() {
         let metrics = Metrics::default();
-        let contents = Contents {
-            events: vec![event(1)],
-            facts: Some(FactsSnapshot {
-                facts: [("Free Disk".to_owned(), "1".to_owned())].into(),
-                ..FactsSnapshot::default()
-            }),
-            health: None,
-        };
-        let mut record = record(vec![]);
-        record.batch = Some(pack(&contents).unwrap());
-        let opened = open(&record, None, &metrics);
-        assert_eq!((opened.events.len(), opened.facts), (1, None));
-        assert!(opened.letter.unwrap().reason.contains("facts rejected"));
+        let odd = [("Free Disk".to_owned(), "1".to_owned())].into();
+        let many = (0..65).map(|number| (format!("fact{number}"), "1".to_owned()));
+        for (facts, count) in [(odd, 1), (many.collect(), 2)] {
+            let contents = Contents {
+                events: vec![event(1)],
+                facts: Some(FactsSnapshot {
+                    facts,
+                    ..FactsSnapshot::default()
+                }),
+                health: None,
+            };
+            let mut record = record(vec![]);
+            record.batch = Some(pack(&contents).unwrap());
+            let opened = open(&record, None, &metrics);
+            assert_eq!((opened.events.len(), opened.facts), (1, None));
+            assert_eq!(metrics.rejected_facts(), count);
+            let reason = opened.letter.unwrap().reason;
+            assert!(reason.contains("facts rejected"), "{reason}");
+        }
     }
 }
