@@ -40,18 +40,6 @@ impl Ack {
             Self::Nobody => {}
         }
     }
-
-    /// Topic, partition and offset of a batch from Kafka.
-    pub(crate) fn position(&self) -> Option<(&str, i32, i64)> {
-        match self {
-            Self::Offset {
-                progress,
-                partition,
-                offset,
-            } => Some((&progress.topic, *partition, *offset)),
-            _ => None,
-        }
-    }
 }
 
 /// How far each partition of a topic is durable; shared by the consumer's

@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use kbwatch_proto::event::UpdateEvent;
 use kbwatch_proto::ids::EventId;
-use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 use super::acknowledge::Ack;
@@ -35,7 +34,7 @@ pub(crate) struct Group {
     seen: HashMap<(Arc<str>, EventId), usize>,
     bytes: usize,
     opened_at: Instant,
-    /// Tells the groups of memory journals apart.
+    /// The group's name, for as long as it is tried.
     number: u128,
 }
 
@@ -100,28 +99,12 @@ impl Group {
         }
     }
 
-    /// Names the group for ClickHouse, so that a retry is known as one: by the
-    /// journal's positions where it has some, else at random.
+    /// Names the group for ClickHouse, so that another try of the same group is
+    /// known as one. At random, since no other group may ever bear the name: its
+    /// rows would be taken for a repetition and dropped. Rows that another
+    /// process stores again are recognised by their event ids alone.
     pub(crate) fn token(&self) -> String {
-        let mut ranges: HashMap<(&str, i32), (i64, i64)> = HashMap::new();
-        for (topic, partition, offset) in self.acks.iter().filter_map(Ack::position) {
-            let range = ranges.entry((topic, partition)).or_insert((offset, offset));
-            *range = (range.0.min(offset), range.1.max(offset));
-        }
-        if ranges.is_empty() {
-            return format!("{:032x}", self.number);
-        }
-        let mut ranges: Vec<_> = ranges.into_iter().collect();
-        ranges.sort_unstable();
-        let mut hash = Sha256::new();
-        for ((topic, partition), (first, last)) in ranges {
-            hash.update((topic.len() as u64).to_be_bytes());
-            hash.update(topic);
-            hash.update(partition.to_be_bytes());
-            hash.update(first.to_be_bytes());
-            hash.update(last.to_be_bytes());
-        }
-        crate::hex(&hash.finalize()[..16])
+        format!("{:032x}", self.number)
     }
 }
 
@@ -182,22 +165,23 @@ mod tests {
     }
 
     #[test]
-    fn a_group_of_the_same_positions_has_the_same_token() {
+    fn every_group_has_a_name_of_its_own_and_keeps_it() {
         let metrics = Metrics::default();
-        let group = |offsets: &[i64]| {
-            let mut group = Group::new();
-            for offset in offsets {
-                let ack = Ack::Offset {
-                    progress: Arc::new(Progress::new("batches")),
-                    partition: 3,
-                    offset: *offset,
-                };
-                group.add(opened("pc-1", 1, &metrics), ack);
-            }
-            group.token()
-        };
-        assert_eq!(group(&[4, 5, 6]), group(&[6, 4, 5]));
-        assert_ne!(group(&[4, 5, 6]), group(&[4, 5]));
-        assert_ne!(Group::new().token(), Group::new().token());
+        let mut groups = [Group::new(), Group::new()];
+        for group in &mut groups {
+            let ack = Ack::Offset {
+                progress: Arc::new(Progress::new("batches")),
+                partition: 3,
+                offset: 4,
+            };
+            group.add(opened("pc-1", 1, &metrics), ack);
+        }
+        let [first, other] = groups;
+        assert_eq!(first.token(), first.token());
+        assert_ne!(
+            first.token(),
+            other.token(),
+            "though their positions are the same"
+        );
     }
 }

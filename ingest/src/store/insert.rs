@@ -2,7 +2,8 @@
 //!
 //! The group owns its rows until the insert is acknowledged: every try sends
 //! identical rows under an identical token, so that a try whose answer was lost
-//! is known as a repetition.
+//! is known as a repetition. The token guards the retries of this process only;
+//! what another store inserts again, the event ids guard.
 
 use std::time::Duration;
 
