@@ -43,9 +43,7 @@ impl KafkaConfig {
     pub fn is_set(&self) -> bool {
         !self.brokers.is_empty()
     }
-}
 
-impl KafkaConfig {
     /// Names the first value that cannot work.
     ///
     /// # Errors
@@ -69,6 +67,13 @@ impl KafkaConfig {
                 "kafka.replication",
                 &self.replication,
                 "at least 1; 3 where there are three brokers",
+            ));
+        }
+        if self.retention_h == 0 {
+            return Err(impossible(
+                "kafka.retention_h",
+                &self.retention_h,
+                "at least 1, and longer than stores may be down; 168 is a week",
             ));
         }
         if self.delivery_deadline_ms == 0 {

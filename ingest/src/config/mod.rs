@@ -165,6 +165,14 @@ mod tests {
     }
 
     #[test]
+    fn a_topic_that_keeps_nothing_is_refused() {
+        let mut config = IngestConfig::default();
+        config.kafka.retention_h = 0;
+        let refused = config.check().unwrap_err().to_string();
+        assert!(refused.contains("kafka.retention_h = 0"), "{refused}");
+    }
+
+    #[test]
     fn the_environment_wins_over_the_file() {
         let mut config = IngestConfig::default();
         config

@@ -1,17 +1,20 @@
-//! How ingest speaks to Kafka: the topic, the words that librdkafka logs, and
-//! how far the stores are behind.
+//! How ingest speaks to Kafka: settings, the words that librdkafka logs, and how
+//! far the stores are behind.
+
+mod topic;
 
 use std::time::Duration;
 
 use kbwatch_proto::batch::MAX_PAYLOAD_LEN;
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
-use tracing::{debug, error, info, warn};
+use tracing::{debug, error, warn};
+
+pub(crate) use topic::ensure_topic;
 
 use crate::config::KafkaConfig;
 
@@ -23,16 +26,34 @@ const DEADLINE: Duration = Duration::from_secs(10);
 
 /// A Kafka that cannot be used as the journal.
 #[derive(Debug, thiserror::Error)]
-#[error("{attempted} at {brokers}")]
-pub struct JournalError {
-    attempted: &'static str,
-    brokers: String,
-    source: KafkaError,
+pub enum JournalError {
+    /// The brokers do not answer, or refuse.
+    #[error("{attempted} at {brokers}")]
+    Brokers {
+        /// What was attempted.
+        attempted: &'static str,
+        /// Where.
+        brokers: String,
+        /// Why not.
+        source: KafkaError,
+    },
+    /// The topic is there, with settings that would refuse or lose batches.
+    #[error("topic {topic} has {setting} = {value}: {remedy}")]
+    Topic {
+        /// Which topic.
+        topic: String,
+        /// Name of the setting.
+        setting: &'static str,
+        /// What was found.
+        value: String,
+        /// What to do.
+        remedy: String,
+    },
 }
 
 impl JournalError {
     pub(crate) fn new(attempted: &'static str, config: &KafkaConfig, source: KafkaError) -> Self {
-        Self {
+        Self::Brokers {
             attempted,
             brokers: config.brokers.clone(),
             source,
@@ -77,40 +98,6 @@ impl ClientContext for Logged {
     fn error(&self, error: KafkaError, reason: &str) {
         warn!(%error, reason, "kafka client");
     }
-}
-
-/// Creates the topic of sealed batches unless it is there.
-///
-/// # Errors
-/// No broker answers, or the topic is refused.
-pub(crate) async fn ensure_topic(config: &KafkaConfig) -> Result<(), JournalError> {
-    let failed = |source| JournalError::new("create the topic of batches", config, source);
-    let admin: AdminClient<Logged> = client_config(config, "kbwatch-setup")
-        .create_with_context(Logged)
-        .map_err(failed)?;
-    let record_len = MAX_RECORD_LEN.to_string();
-    let retention_ms = (u64::from(config.retention_h) * 3_600_000).to_string();
-    let replication = TopicReplication::Fixed(config.replication);
-    let topic = NewTopic::new(&config.topic, config.partitions, replication)
-        .set("max.message.bytes", &record_len)
-        .set("retention.ms", &retention_ms)
-        // Batches come compressed; brokers keep them as they are.
-        .set("compression.type", "producer");
-    let options = AdminOptions::new()
-        .request_timeout(Some(DEADLINE))
-        .operation_timeout(Some(DEADLINE));
-    let created = admin
-        .create_topics([&topic], &options)
-        .await
-        .map_err(failed)?;
-    for outcome in created {
-        match outcome {
-            Ok(topic) => info!(topic, "created the topic of batches"),
-            Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
-            Err((_, code)) => return Err(failed(KafkaError::AdminOp(code))),
-        }
-    }
-    Ok(())
 }
 
 /// Records that the stores did not commit yet, over all partitions. Blocks for

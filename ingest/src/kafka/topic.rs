@@ -1,0 +1,227 @@
+//! The topic of sealed batches: created where it is missing, looked at where it
+//! is there.
+//!
+//! A receipt promises that a batch survives the death of any process, so more
+//! than one replica must have it wherever there is more than one.
+
+use std::sync::Arc;
+
+use rdkafka::admin::{
+    AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication,
+};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::metadata::MetadataTopic;
+use tracing::{info, warn};
+
+use super::{DEADLINE, JournalError, Logged, MAX_RECORD_LEN, client_config};
+use crate::config::KafkaConfig;
+
+/// Creates the topic of sealed batches, or checks the one that is there.
+///
+/// # Errors
+/// No broker answers, the topic is refused, or it would refuse or lose batches.
+pub(crate) async fn ensure_topic(config: &KafkaConfig) -> Result<(), JournalError> {
+    let failed = |source| JournalError::new("create the topic of batches", config, source);
+    let admin: AdminClient<Logged> = client_config(config, "kbwatch-setup")
+        .create_with_context(Logged)
+        .map_err(failed)?;
+    if create(&admin, config).await.map_err(failed)? {
+        info!(topic = config.topic, "created the topic of batches");
+        return Ok(());
+    }
+    let found = match look(admin, &config.topic).await {
+        Ok(found) => found,
+        Err(error) => {
+            warn!(%error, topic = config.topic, "the topic's settings cannot be read");
+            return Ok(());
+        }
+    };
+    found.check(config)
+}
+
+/// False where the topic is there already.
+async fn create(admin: &AdminClient<Logged>, config: &KafkaConfig) -> Result<bool, KafkaError> {
+    let record_len = MAX_RECORD_LEN.to_string();
+    let retention_ms = (u64::from(config.retention_h) * 3_600_000).to_string();
+    let min_insync = min_insync(config.replication).to_string();
+    let replication = TopicReplication::Fixed(config.replication);
+    let topic = NewTopic::new(&config.topic, config.partitions, replication)
+        .set("max.message.bytes", &record_len)
+        .set("retention.ms", &retention_ms)
+        // Acknowledged by all means: by these at least.
+        .set("min.insync.replicas", &min_insync)
+        // Batches come compressed; brokers keep them as they are.
+        .set("compression.type", "producer");
+    for outcome in admin.create_topics([&topic], &options()).await? {
+        match outcome {
+            Ok(_) => {}
+            Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => return Ok(false),
+            Err((_, code)) => return Err(KafkaError::AdminOp(code)),
+        }
+    }
+    Ok(true)
+}
+
+fn options() -> AdminOptions {
+    AdminOptions::new()
+        .request_timeout(Some(DEADLINE))
+        .operation_timeout(Some(DEADLINE))
+}
+
+/// Replicas that must have a batch before it is acknowledged: all but the one
+/// that may be down.
+fn min_insync(replicas: i32) -> i32 {
+    (replicas - 1).max(1)
+}
+
+/// What an existing topic is, as far as a batch depends on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Found {
+    replicas: i32,
+    min_insync: i32,
+    max_message_bytes: usize,
+    cleanup: String,
+}
+
+async fn look(admin: AdminClient<Logged>, topic: &str) -> Result<Found, KafkaError> {
+    let admin = Arc::new(admin);
+    let asked = [ResourceSpecifier::Topic(topic)];
+    let answers = admin.describe_configs(&asked, &options()).await?;
+    let settings = answers
+        .into_iter()
+        .next()
+        .unwrap_or(Err(RDKafkaErrorCode::UnknownTopicOrPartition))
+        .map_err(KafkaError::AdminOp)?;
+    let name = topic.to_owned();
+    let metadata = move || admin.inner().fetch_metadata(Some(&name), DEADLINE);
+    let metadata = tokio::task::spawn_blocking(metadata)
+        .await
+        .map_err(|_| KafkaError::Canceled)??;
+    let partitions = metadata.topics().iter().flat_map(MetadataTopic::partitions);
+    let replicas = partitions.map(|partition| partition.replicas().len()).min();
+    Ok(Found {
+        replicas: replicas
+            .and_then(|found| found.try_into().ok())
+            .unwrap_or(0),
+        min_insync: number(&settings, "min.insync.replicas").unwrap_or(1),
+        max_message_bytes: number(&settings, "max.message.bytes").unwrap_or(usize::MAX),
+        cleanup: text(&settings, "cleanup.policy")
+            .unwrap_or_default()
+            .to_owned(),
+    })
+}
+
+fn text<'a>(settings: &'a ConfigResource, name: &str) -> Option<&'a str> {
+    settings.get(name)?.value.as_deref()
+}
+
+fn number<N: std::str::FromStr>(settings: &ConfigResource, name: &str) -> Option<N> {
+    text(settings, name)?.parse().ok()
+}
+
+impl Found {
+    /// Refuses what would cost batches for certain; warns of what weakens the
+    /// receipts.
+    fn check(&self, config: &KafkaConfig) -> Result<(), JournalError> {
+        let wrong = |setting, value: &dyn ToString, remedy: String| {
+            Err(JournalError::Topic {
+                topic: config.topic.clone(),
+                setting,
+                value: value.to_string(),
+                remedy,
+            })
+        };
+        if self.max_message_bytes < MAX_RECORD_LEN {
+            let remedy = format!("large batches would be refused; raise it to {MAX_RECORD_LEN}");
+            return wrong("max.message.bytes", &self.max_message_bytes, remedy);
+        }
+        if self.cleanup.contains("compact") {
+            let remedy = "it would keep one batch of each device; set it to delete".to_owned();
+            return wrong("cleanup.policy", &self.cleanup, remedy);
+        }
+        if let Some(weakness) = self.weakness(config) {
+            warn!(
+                topic = config.topic,
+                replicas = self.replicas,
+                min_insync_replicas = self.min_insync,
+                "{weakness}"
+            );
+        }
+        Ok(())
+    }
+
+    fn weakness(&self, config: &KafkaConfig) -> Option<&'static str> {
+        if self.replicas < config.replication {
+            return Some("the topic has fewer replicas than kafka.replication");
+        }
+        (self.min_insync < min_insync(self.replicas)).then_some(
+            "a receipt may stand for a batch that few brokers have: raise min.insync.replicas",
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sound() -> Found {
+        Found {
+            replicas: 3,
+            min_insync: 2,
+            max_message_bytes: MAX_RECORD_LEN,
+            cleanup: "delete".to_owned(),
+        }
+    }
+
+    fn config() -> KafkaConfig {
+        KafkaConfig {
+            replication: 3,
+            ..KafkaConfig::default()
+        }
+    }
+
+    #[test]
+    fn all_replicas_but_one_must_have_a_batch() {
+        assert_eq!([1, 2, 3, 5].map(min_insync), [1, 1, 2, 4]);
+    }
+
+    #[test]
+    fn a_topic_as_we_create_it_is_sound() {
+        assert!(sound().check(&config()).is_ok());
+        assert_eq!(sound().weakness(&config()), None);
+    }
+
+    #[test]
+    fn a_topic_that_acknowledges_with_one_replica_is_warned_of() {
+        let weak = Found {
+            min_insync: 1,
+            ..sound()
+        };
+        assert!(
+            weak.weakness(&config())
+                .unwrap()
+                .contains("min.insync.replicas")
+        );
+        let few = Found {
+            replicas: 1,
+            ..sound()
+        };
+        assert!(few.weakness(&config()).unwrap().contains("fewer replicas"));
+    }
+
+    #[test]
+    fn a_topic_that_would_cost_batches_is_refused_with_the_remedy() {
+        let small = Found {
+            max_message_bytes: 1_048_588,
+            ..sound()
+        };
+        let refused = small.check(&config()).unwrap_err().to_string();
+        assert!(refused.contains("max.message.bytes = 1048588"), "{refused}");
+        let compacted = Found {
+            cleanup: "compact,delete".to_owned(),
+            ..sound()
+        };
+        let refused = compacted.check(&config()).unwrap_err().to_string();
+        assert!(refused.contains("cleanup.policy"), "{refused}");
+    }
+}
