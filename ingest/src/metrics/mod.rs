@@ -59,6 +59,7 @@ pub struct Metrics {
     pub(crate) insert_retries: Counter,
     pub(crate) insert_seconds: Histogram,
     pub(crate) kafka_lag: Gauge,
+    pub(crate) lost_records: Counter,
     pub(crate) commits: Counter,
     pub(crate) commit_failures: Counter,
 }
@@ -94,6 +95,7 @@ impl Default for Metrics {
             insert_retries: Counter::default(),
             insert_seconds: Histogram::new(exponential_buckets(0.005, 2.0, 13)),
             kafka_lag: Gauge::default(),
+            lost_records: Counter::default(),
             commits: Counter::default(),
             commit_failures: Counter::default(),
         }
@@ -173,6 +175,8 @@ impl Metrics {
         let own = self.clone();
         let behind = "Records not consumed yet";
         registry.register("kafka_lag_records", behind, own.kafka_lag);
+        let lost = "Records that Kafka removed before a store took them";
+        registry.register("lost_records", lost, own.lost_records);
         registry.register("commits", "Offset commits", own.commits);
         let failed = "Offset commits that failed";
         registry.register("commit_failures", failed, own.commit_failures);
@@ -201,6 +205,11 @@ impl Metrics {
     /// Identities seen from two peers at once.
     pub fn clones(&self) -> u64 {
         self.clones.get()
+    }
+
+    /// Records that Kafka removed before a store took them.
+    pub fn lost_records(&self) -> u64 {
+        self.lost_records.get()
     }
 
     /// Revisions of device facts that were rejected.

@@ -14,15 +14,17 @@ use prost::Message as _;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::BorrowedMessage;
+use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::{Message, Offset, Statistics, TopicPartitionList};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::acknowledge::{Ack, Progress};
 use super::dead_letter::DeadLetter;
+use super::gaps::{Expected, Fit};
 use super::pipeline::{Content, Taken};
 use crate::Metrics;
 use crate::config::{KafkaConfig, StoreConfig};
@@ -31,6 +33,9 @@ use crate::kafka::{client_config, log};
 
 /// Longest time between two looks at what became durable.
 const POLL: Duration = Duration::from_millis(20);
+
+/// Deadline of a question to the brokers; partitions are not polled meanwhile.
+const ASK: Duration = Duration::from_secs(10);
 
 /// Time without a sign of life after which a store's partitions go to others.
 const SESSION_TIMEOUT_MS: &str = "10000";
@@ -78,6 +83,7 @@ pub(crate) fn consume(
         consumer,
         sender,
         waiting: VecDeque::new(),
+        expected: Expected::default(),
         paused: false,
         shutdown,
     };
@@ -181,6 +187,7 @@ struct Loop {
     /// Taken while the store is behind: a few at most, since all partitions
     /// are paused then.
     waiting: VecDeque<(i32, i64, Content)>,
+    expected: Expected,
     paused: bool,
     shutdown: watch::Receiver<bool>,
 }
@@ -190,8 +197,11 @@ impl Loop {
         while !*self.shutdown.borrow() && self.hand_on() {
             match self.consumer.poll(POLL) {
                 Some(Ok(message)) => {
-                    let taken = (message.partition(), message.offset(), read(&message));
-                    self.waiting.push_back(taken);
+                    let (partition, offset) = (message.partition(), message.offset());
+                    let content = read(&message);
+                    drop(message);
+                    self.look_for_gaps(partition, offset);
+                    self.waiting.push_back((partition, offset, content));
                 }
                 Some(Err(error)) => warn!(%error, "reading from Kafka"),
                 None => {}
@@ -203,8 +213,53 @@ impl Loop {
         self.leave();
     }
 
+    /// Counts what Kafka removed between the records that were taken, or
+    /// between the committed offset and the first one.
+    fn look_for_gaps(&mut self, partition: i32, offset: i64) {
+        if !self.expected.knows(partition) {
+            match self.committed(partition) {
+                Ok(Some(next)) => self.expected.goes_on_at(partition, next),
+                Ok(None) if offset == 0 => {}
+                Ok(None) => warn!(
+                    partition,
+                    offset, "nothing was ever committed; what Kafka removed is not known"
+                ),
+                Err(error) => warn!(%error, partition, "the committed offset cannot be asked"),
+            }
+        }
+        match self.expected.met(partition, offset) {
+            Fit::Next => {}
+            Fit::Missing(records) => {
+                self.consumer.context().metrics.lost_records.inc_by(records);
+                error!(
+                    partition,
+                    offset, records, "Kafka removed batches that no store had taken"
+                );
+            }
+            Fit::Again => warn!(
+                partition,
+                offset, "offsets went back: the topic was cut or made anew"
+            ),
+        }
+    }
+
+    fn committed(&self, partition: i32) -> KafkaResult<Option<i64>> {
+        let mut asked = TopicPartitionList::new();
+        asked.add_partition(self.progress.topic(), partition);
+        let committed = self.consumer.committed_offsets(asked, ASK)?;
+        let found = committed.elements().first().map(TopicPartitionListElem::offset);
+        Ok(match found {
+            Some(Offset::Offset(next)) => Some(next),
+            _ => None,
+        })
+    }
+
     /// Hands on what the store has room for; false when there is no store.
     fn hand_on(&mut self) -> bool {
+        // With nothing to hand on, nobody else would notice.
+        if self.sender.is_closed() {
+            return false;
+        }
         while let Some((partition, offset, content)) = self.waiting.pop_front() {
             let place = match self.sender.clone().try_reserve_owned() {
                 Ok(place) => place,
@@ -262,6 +317,7 @@ impl Loop {
             .unwrap_or_else(PoisonError::into_inner);
         for partition in revoked.drain(..) {
             self.waiting.retain(|(waits, _, _)| *waits != partition);
+            self.expected.forget(partition);
         }
     }
 
@@ -292,5 +348,32 @@ fn read(message: &BorrowedMessage<'_>) -> Content {
             let reason = format!("no journal record: {error}");
             Content::Unreadable(DeadLetter::of_bytes(bytes, key, written_at_ms, reason))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn the_consumer_ends_with_its_store_though_nothing_is_to_be_read() {
+        let kafka = KafkaConfig {
+            // Nobody listens: nothing will ever be read.
+            brokers: "127.0.0.1:1".to_owned(),
+            ..KafkaConfig::default()
+        };
+        let (_stop, shutdown) = watch::channel(false);
+        let store = StoreConfig::default();
+        let Consuming { taken, thread, .. } =
+            consume(&kafka, &store, &Metrics::default(), shutdown).unwrap();
+        drop(taken);
+        let end = Instant::now() + Duration::from_secs(20);
+        while !thread.is_finished() {
+            assert!(Instant::now() < end, "it runs on without a store");
+            std::thread::sleep(POLL);
+        }
+        thread.join().unwrap();
     }
 }

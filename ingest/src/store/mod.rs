@@ -8,6 +8,7 @@ mod batch;
 mod check;
 mod consume;
 mod dead_letter;
+mod gaps;
 mod insert;
 mod pipeline;
 mod presence;
