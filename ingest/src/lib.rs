@@ -27,3 +27,10 @@ pub(crate) fn now_ms() -> i64 {
         .and_then(|since| i64::try_from(since.as_millis()).ok())
         .unwrap_or(0)
 }
+
+/// Returns once shutdown is asked for, or its sender is gone.
+pub(crate) async fn stopped(shutdown: &mut tokio::sync::watch::Receiver<bool>) {
+    // An error means that nobody can ask any more: the same as being asked.
+    let asked = shutdown.wait_for(|stop| *stop).await;
+    drop(asked);
+}

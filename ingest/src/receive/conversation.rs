@@ -17,9 +17,9 @@ use tracing::debug;
 use super::decide::check_envelope;
 use super::identity::{Denial, Speaker};
 use super::presence::Live;
-use super::server::{Shared, stopped};
+use super::server::Shared;
 use crate::metrics::{Answer, Reason, ReceivedBatch};
-use crate::now_ms;
+use crate::{now_ms, stopped};
 
 /// Who is at the other end.
 pub(super) struct Sender {

@@ -24,10 +24,10 @@ use super::conversation::{Conversation, Sender};
 use super::handshake::{TlsError, accept, acceptor};
 use super::identity::{Denial, Speaker};
 use super::presence::LiveStreams;
-use crate::Metrics;
 use crate::config::{ConfigError, ReceiveConfig};
 use crate::journal::Journal;
 use crate::metrics::Reason;
+use crate::{Metrics, stopped};
 
 /// Room for an envelope's other fields beside the payload.
 const ENVELOPE_ROOM: usize = 16 * 1024;
@@ -160,13 +160,6 @@ impl Gate {
             () = overdue => Err(ReceiveError::Grace { grace_ms: config.grace_ms }),
         }
     }
-}
-
-/// Returns once shutdown is asked for, or its sender is gone.
-pub(super) async fn stopped(shutdown: &mut watch::Receiver<bool>) {
-    // An error means that nobody can ask any more: the same as being asked.
-    let asked = shutdown.wait_for(|stop| *stop).await;
-    drop(asked);
 }
 
 fn builder(config: &ReceiveConfig) -> Server {

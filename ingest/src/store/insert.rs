@@ -10,11 +10,11 @@ use std::time::Duration;
 use clickhouse::Client;
 use clickhouse::error::Error;
 use clickhouse::insert::Insert;
-use tokio::sync::watch;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 use tracing::{debug, error, warn};
 
 use super::batch::Group;
+use super::patience::Patience;
 use super::rows::{EventRow, FactsRow, LetterRow};
 use crate::Metrics;
 use crate::config::StoreConfig;
@@ -26,7 +26,7 @@ const FIRST_PAUSE_MS: u64 = 100;
 /// Tries after which a person should look.
 const ALARMING_TRIES: u32 = 20;
 
-/// The store was told to stop while ClickHouse did not take a group.
+/// The store was asked to stop while ClickHouse did not take a group.
 #[derive(Debug, thiserror::Error)]
 #[error("insert into {table}: gave up when the store stopped")]
 pub(crate) struct GaveUp {
@@ -58,54 +58,69 @@ pub(crate) struct Writer {
     pub(crate) client: Client,
     pub(crate) config: StoreConfig,
     pub(crate) metrics: Metrics,
-    pub(crate) shutdown: watch::Receiver<bool>,
 }
 
 impl Writer {
     /// Writes everything that the group's receipts promise.
-    pub(crate) async fn write(&mut self, group: &Group) -> Result<(), GaveUp> {
+    pub(crate) async fn write(&self, group: &Group, patience: &mut Patience) -> Result<(), GaveUp> {
         let token = group.token();
         if !group.events.is_empty() {
-            self.persist(Table::Events, group, &token).await?;
+            self.persist(Table::Events, group, &token, patience).await?;
         }
         if group.batches.iter().any(|batch| batch.facts.is_some()) {
-            self.persist(Table::Facts, group, &token).await?;
+            self.persist(Table::Facts, group, &token, patience).await?;
         }
         if group.batches.iter().any(|batch| batch.letter.is_some()) {
-            self.persist(Table::Letters, group, &token).await?;
+            self.persist(Table::Letters, group, &token, patience)
+                .await?;
         }
         self.count(group);
         Ok(())
     }
 
-    async fn persist(&mut self, table: Table, group: &Group, token: &str) -> Result<(), GaveUp> {
-        let mut give_up_at = None;
-        for tries in 1.. {
+    async fn persist(
+        &self,
+        table: Table,
+        group: &Group,
+        token: &str,
+        patience: &mut Patience,
+    ) -> Result<(), GaveUp> {
+        let limit = Duration::from_millis(self.config.insert_deadline_ms);
+        let mut tries = 0;
+        loop {
+            tries += 1;
             let started = Instant::now();
-            let limit = Duration::from_millis(self.config.insert_deadline_ms);
-            let written = timeout(limit, self.insert(table, group, token)).await;
-            let took = started.elapsed();
+            let insert = self.insert(table, group, token);
+            let written = patience.within(limit, insert).await;
             let failure = match written.unwrap_or(Err(Error::TimedOut)) {
                 Ok(()) => {
+                    let took = started.elapsed();
                     self.metrics.inserts.inc();
                     self.metrics.insert_seconds.observe(took.as_secs_f64());
                     return Ok(());
                 }
                 Err(failure) => failure,
             };
+            if patience.is_over() {
+                let (table, source) = (table.name(), failure);
+                return Err(GaveUp { table, source });
+            }
             self.metrics.insert_retries.inc();
             if tries == ALARMING_TRIES {
                 error!(table = table.name(), tries, %failure, "ClickHouse keeps refusing an insert");
             } else {
                 warn!(table = table.name(), tries, %failure, "an insert failed and is tried again");
             }
-            if self.pause(tries, &mut give_up_at).await.is_err() {
-                let source = failure;
-                let table = table.name();
-                return Err(GaveUp { table, source });
-            }
+            patience.pause(self.pause_after(tries)).await;
         }
-        Ok(())
+    }
+
+    /// Full jitter under a ceiling that doubles.
+    fn pause_after(&self, tries: u32) -> Duration {
+        let ceiling = FIRST_PAUSE_MS
+            .saturating_mul(1 << tries.min(16))
+            .min(self.config.retry_cap_ms);
+        Duration::from_millis(fastrand::u64(0..=ceiling))
     }
 
     async fn insert(&self, table: Table, group: &Group, token: &str) -> Result<(), Error> {
@@ -113,27 +128,6 @@ impl Writer {
             Table::Events => self.insert_events(group, token).await,
             Table::Facts => self.insert_facts(group, token).await,
             Table::Letters => self.insert_letters(group, token).await,
-        }
-    }
-
-    /// Waits between two tries; an error once the grace period after a
-    /// shutdown is over.
-    async fn pause(&mut self, tries: u32, give_up_at: &mut Option<Instant>) -> Result<(), ()> {
-        let ceiling = FIRST_PAUSE_MS
-            .saturating_mul(1 << tries.min(16))
-            .min(self.config.retry_cap_ms);
-        let pause = Duration::from_millis(fastrand::u64(0..=ceiling));
-        if give_up_at.is_none() {
-            let asked = timeout(pause, self.shutdown.wait_for(|stop| *stop)).await;
-            if asked.is_ok() {
-                *give_up_at = Some(Instant::now() + Duration::from_millis(self.config.grace_ms));
-            }
-            return Ok(());
-        }
-        tokio::time::sleep(pause).await;
-        match give_up_at {
-            Some(end) if Instant::now() >= *end => Err(()),
-            _ => Ok(()),
         }
     }
 

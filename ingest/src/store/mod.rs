@@ -10,6 +10,7 @@ mod consume;
 mod dead_letter;
 mod gaps;
 mod insert;
+mod patience;
 mod pipeline;
 mod presence;
 mod rows;

@@ -16,6 +16,7 @@ use super::acknowledge::Ack;
 use super::batch::Group;
 use super::dead_letter::{DeadLetter, Parked};
 use super::insert::{GaveUp, Writer};
+use super::patience::Patience;
 use super::presence::Presence;
 use super::unpack::{Opened, open, open_parked, open_unreadable};
 use super::unpark::take_up_parked;
@@ -50,10 +51,10 @@ impl From<Entry> for Taken {
     }
 }
 
-/// Where batches come from: what was parked, and then the journal.
+/// Where batches come from: the journal, and beside it what was parked.
 pub(crate) struct Source {
-    pub(crate) parked: mpsc::Receiver<Taken>,
     pub(crate) journal: JournalEnd,
+    pub(crate) parked: mpsc::Receiver<Taken>,
 }
 
 /// The store's end of the journal.
@@ -62,15 +63,22 @@ pub(crate) enum JournalEnd {
     Consumer(mpsc::Receiver<Taken>),
 }
 
-impl Source {
+impl JournalEnd {
     async fn next(&mut self) -> Option<Taken> {
-        // Closed once everything parked was sent.
-        if let Some(taken) = self.parked.recv().await {
-            return Some(taken);
+        match self {
+            Self::Memory(entries) => entries.recv().await.map(Taken::from),
+            Self::Consumer(taken) => taken.recv().await,
         }
-        match &mut self.journal {
-            JournalEnd::Memory(entries) => entries.recv().await.map(Taken::from),
-            JournalEnd::Consumer(taken) => taken.recv().await,
+    }
+}
+
+impl Source {
+    /// Ends with the journal: what is still parked then waits for the next
+    /// start.
+    async fn next(&mut self) -> Option<Taken> {
+        tokio::select! {
+            taken = self.journal.next() => taken,
+            Some(taken) = self.parked.recv() => Some(taken),
         }
     }
 }
@@ -108,7 +116,7 @@ pub(crate) async fn run_pipeline(
     shutdown: watch::Receiver<bool>,
 ) -> Result<(), StoreError> {
     let (taken, parked) = mpsc::channel(1);
-    let source = Source { parked, journal };
+    let source = Source { journal, parked };
     // One group waits here while another is written and a third fills.
     let (groups, written) = mpsc::channel(1);
     let opening = tokio::spawn(open_and_group(
@@ -117,17 +125,18 @@ pub(crate) async fn run_pipeline(
         groups,
         metrics.clone(),
     ));
+    let limit = Duration::from_millis(config.insert_deadline_ms);
     let unparking = {
         let client = client.clone();
-        tokio::spawn(async move { take_up_parked(&client, taken).await })
+        tokio::spawn(async move { take_up_parked(&client, taken, limit).await })
     };
+    let patience = Patience::new(shutdown, Duration::from_millis(config.grace_ms));
     let writer = Writer {
         client,
         config,
         metrics,
-        shutdown,
     };
-    let outcome = write_groups(writer, written).await;
+    let outcome = write_groups(&writer, written, patience).await;
     opening.await.map_err(StoreError::Opening)?;
     unparking.await.map_err(StoreError::Opening)?;
     outcome
@@ -172,18 +181,18 @@ fn opened(content: Content, metrics: &Metrics) -> Opened {
 
 /// Writes and acknowledges groups; in between, presence.
 async fn write_groups(
-    mut writer: Writer,
+    writer: &Writer,
     mut groups: mpsc::Receiver<Group>,
+    mut patience: Patience,
 ) -> Result<(), StoreError> {
     let mut presence = Presence::default();
-    let limit = Duration::from_millis(writer.config.insert_deadline_ms);
     let mut flush = interval(Duration::from_millis(writer.config.presence_flush_ms));
     flush.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             group = groups.recv() => match group {
                 Some(group) => {
-                    if let Err(failure) = writer.write(&group).await {
+                    if let Err(failure) = writer.write(&group, &mut patience).await {
                         presence.give_up(&writer.metrics);
                         return Err(gave_up(group, groups, failure).await);
                     }
@@ -191,10 +200,10 @@ async fn write_groups(
                 }
                 None => break,
             },
-            _ = flush.tick() => presence.flush(&writer.client, &writer.metrics, limit).await,
+            _ = flush.tick() => presence.flush(writer, &mut patience).await,
         }
     }
-    presence.flush(&writer.client, &writer.metrics, limit).await;
+    presence.flush(writer, &mut patience).await;
     presence.give_up(&writer.metrics);
     Ok(())
 }

@@ -12,9 +12,10 @@ use clickhouse::error::Error;
 use clickhouse::{Client, Row};
 use kbwatch_proto::event::Health;
 use serde::{Deserialize, Serialize};
-use tokio::time::timeout;
 use tracing::warn;
 
+use super::insert::Writer;
+use super::patience::Patience;
 use super::time_quality::tick;
 use super::unpack::Heard;
 use crate::Metrics;
@@ -74,14 +75,15 @@ impl Presence {
     }
 
     /// Writes what was heard; on failure it is kept for the next time.
-    pub(crate) async fn flush(&mut self, client: &Client, metrics: &Metrics, limit: Duration) {
+    pub(crate) async fn flush(&mut self, writer: &Writer, patience: &mut Patience) {
         if self.heard.is_empty() {
             return;
         }
-        let written = timeout(limit, self.write(client)).await;
+        let limit = Duration::from_millis(writer.config.insert_deadline_ms);
+        let written = patience.within(limit, self.write(&writer.client)).await;
         match written.unwrap_or(Err(Error::TimedOut)) {
             Ok(()) => {
-                metrics.presence_rows.inc_by(self.heard.len() as u64);
+                writer.metrics.presence_rows.inc_by(self.heard.len() as u64);
                 self.heard.clear();
             }
             Err(failure) => warn!(devices = self.heard.len(), %failure, "presence is late"),

@@ -1,8 +1,11 @@
 //! Takes up what older stores parked: batches of formats that this code knows.
 //!
-//! Runs once at the start, before the journal is read. A letter is marked as
-//! taken up after its rows are stored; a crash in between stores them again,
-//! which doubles nothing.
+//! Runs once at the start, beside the journal, which never waits for it. A
+//! letter is marked as taken up after its rows are stored; a crash in between
+//! stores them again, which doubles nothing.
+
+use std::future::Future;
+use std::time::Duration;
 
 use clickhouse::Client;
 use clickhouse::error::Error;
@@ -10,6 +13,7 @@ use kbwatch_proto::batch::FORMAT;
 use kbwatch_proto::journal::{self, JournalRecord};
 use prost::Message;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 use tracing::{info, warn};
 
 use super::acknowledge::Ack;
@@ -17,14 +21,23 @@ use super::dead_letter::Parked;
 use super::pipeline::{Content, Taken};
 
 /// Sends every parked record that can be opened by now. What cannot be read
-/// back stays parked for the next start: the journal must not wait for it.
-pub(crate) async fn take_up_parked(client: &Client, taken: mpsc::Sender<Taken>) {
-    if let Err(failure) = send_parked(client, &taken).await {
+/// back, each row within `limit`, stays parked for the next start; so does what
+/// is left when nobody takes any more.
+pub(crate) async fn take_up_parked(client: &Client, taken: mpsc::Sender<Taken>, limit: Duration) {
+    let sent = tokio::select! {
+        sent = send_parked(client, &taken, limit) => sent,
+        () = taken.closed() => return,
+    };
+    if let Err(failure) = sent {
         warn!(%failure, "parked batches stay parked until the next start");
     }
 }
 
-async fn send_parked(client: &Client, taken: &mpsc::Sender<Taken>) -> Result<(), Error> {
+async fn send_parked(
+    client: &Client,
+    taken: &mpsc::Sender<Taken>,
+    limit: Duration,
+) -> Result<(), Error> {
     let mut parked = client
         .query(
             "SELECT letter_id, device_id, toUnixTimestamp64Milli(received_at) AS received_at,
@@ -33,7 +46,7 @@ async fn send_parked(client: &Client, taken: &mpsc::Sender<Taken>) -> Result<(),
         )
         .fetch::<Parked>()?;
     let mut count = 0_u64;
-    while let Some(letter) = parked.next().await? {
+    while let Some(letter) = in_time(limit, parked.next()).await? {
         let Some(record) = known(&letter) else {
             continue;
         };
@@ -50,6 +63,13 @@ async fn send_parked(client: &Client, taken: &mpsc::Sender<Taken>) -> Result<(),
         info!(batches = count, "took up parked batches");
     }
     Ok(())
+}
+
+async fn in_time<T>(
+    limit: Duration,
+    answer: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    timeout(limit, answer).await.unwrap_or(Err(Error::TimedOut))
 }
 
 /// The record, if this code can open it.

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use kbwatch_clickhouse_engine::{Engine, testing};
 use kbwatch_ingest::config::ReceiveConfig;
-use kbwatch_ingest::migrate;
+use kbwatch_ingest::store::{self, Feed};
+use kbwatch_ingest::{Journal, Metrics, migrate};
 use kbwatch_proto::telemetry::Outcome;
 
 use crate::broken_line::{BrokenLine, Fault};
 use crate::device::batch;
-use crate::gateway::{River, fresh_database, until};
+use crate::gateway::{River, fresh_database, quick_store, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_insert_is_retried_with_the_same_rows_and_token() {
@@ -137,4 +138,58 @@ async fn stopping_without_clickhouse_ends_and_says_what_was_left() {
     assert!(device.receipt().await.is_err());
     assert!(metrics.store_events().balances() && metrics.receive_batches().balances());
     assert_eq!(metrics.store_events().returned, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_insert_whose_answer_hangs_does_not_outlast_the_grace_period() {
+    let engine = fresh_database().await;
+    let line = BrokenLine::to(engine.url(), [Fault::HoldAnswer]).await;
+    let client = engine.client().with_url(&line.url);
+    let receive = ReceiveConfig {
+        grace_ms: 100,
+        ..ReceiveConfig::default()
+    };
+    let river = River::start_on(engine, client, receive).await;
+    let metrics = river.metrics.clone();
+    let mut device = river.device("pc-1").await;
+    device.send(batch(1, 0, 1)).await;
+    line.held.notified().await;
+    // Far below the deadline of one insert, far above the grace period.
+    let (received, stored) = tokio::time::timeout(Duration::from_secs(10), river.stop())
+        .await
+        .expect("the store stops while its insert hangs");
+    received.unwrap();
+    assert!(stored.unwrap_err().to_string().contains("1 batches"));
+    assert_eq!(metrics.store_events().returned, 1);
+    assert!(metrics.store_events().balances());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clickhouse_that_takes_connections_and_never_answers_holds_up_no_stop() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let client = clickhouse::Client::default().with_url(url);
+    let (journal, entries) = Journal::direct(1);
+    let (_stop, shutdown) = tokio::sync::watch::channel(false);
+    let feed = Feed::Direct(entries);
+    let storing = store::run(quick_store(), feed, client, Metrics::default(), shutdown);
+    let storing = tokio::spawn(storing);
+    // It is looking for parked batches now.
+    let asked = silent.accept().await.unwrap();
+    drop(journal);
+    let ended = tokio::time::timeout(Duration::from_secs(10), storing).await;
+    ended.expect("it ends with its feed").unwrap().unwrap();
+    drop(asked);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_journal_does_not_wait_for_what_was_parked() {
+    let engine = fresh_database().await;
+    let line = BrokenLine::silent_about(engine.url(), "dead_letters FINAL").await;
+    let client = engine.client().with_url(&line.url);
+    let river = River::start_on(engine, client, ReceiveConfig::default()).await;
+    let mut device = river.device("pc-1").await;
+    line.held.notified().await;
+    device.deliver(batch(1, 0, 40)).await;
+    assert_eq!(river.stored().await, 40);
 }

@@ -39,6 +39,8 @@ struct Script {
 pub(crate) struct BrokenLine {
     upstream: String,
     script: Arc<Mutex<Script>>,
+    /// Requests that hold this text are never answered.
+    silent_about: Option<&'static str>,
     /// Told when an answer is held back.
     pub(crate) held: Arc<Notify>,
     pub(crate) url: String,
@@ -46,14 +48,28 @@ pub(crate) struct BrokenLine {
 
 impl BrokenLine {
     pub(crate) async fn to(upstream: &str, faults: impl IntoIterator<Item = Fault>) -> Self {
+        Self::open(upstream, faults.into_iter().collect(), None).await
+    }
+
+    /// A line that never answers what holds this text.
+    pub(crate) async fn silent_about(upstream: &str, text: &'static str) -> Self {
+        Self::open(upstream, VecDeque::new(), Some(text)).await
+    }
+
+    async fn open(
+        upstream: &str,
+        faults: VecDeque<Fault>,
+        silent_about: Option<&'static str>,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let script = Script {
-            faults: faults.into_iter().collect(),
+            faults,
             passed: Vec::new(),
         };
         let line = Self {
             upstream: upstream.trim_end_matches('/').to_owned(),
             script: Arc::new(Mutex::new(script)),
+            silent_about,
             held: Arc::default(),
             url: format!("http://{}", listener.local_addr().unwrap()),
         };
@@ -65,6 +81,15 @@ impl BrokenLine {
     /// Inserts of events, in order.
     pub(crate) fn passed(&self) -> Vec<Passed> {
         self.script.lock().unwrap().passed.clone()
+    }
+
+    fn is_silent_about(&self, uri: &Uri, body: &Bytes) -> bool {
+        self.silent_about.is_some_and(|text| {
+            let asked = String::from_utf8_lossy(body);
+            let query = uri.query().unwrap_or_default();
+            let spaced = query.replace('+', " ").replace("%20", " ");
+            asked.contains(text) || spaced.contains(text)
+        })
     }
 
     fn note(&self, uri: &Uri, body: &Bytes) -> Option<Fault> {
@@ -93,6 +118,10 @@ async fn pass(
     body: Bytes,
 ) -> Response<Body> {
     assert_eq!(method, Method::POST, "the client speaks POST only");
+    if line.is_silent_about(&uri, &body) {
+        line.held.notify_one();
+        std::future::pending::<()>().await;
+    }
     let fault = line.note(&uri, &body);
     if matches!(fault, Some(Fault::LoseRequest)) {
         return lost();
