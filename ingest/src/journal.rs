@@ -11,7 +11,7 @@ use kbwatch_proto::journal::JournalRecord;
 use prost::Message;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{FutureProducer, FutureRecord};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 pub use crate::kafka::{JournalError, lag};
 
@@ -37,6 +37,9 @@ pub struct Entry {
     pub record: JournalRecord,
     /// Told when the batch is durable; dropped untold when it is not.
     pub durable: oneshot::Sender<()>,
+    /// The batch's share of what may wait; given back when the batch is durable
+    /// or dropped, and not when whoever waited for it gives up.
+    pub room: Option<OwnedSemaphorePermit>,
 }
 
 /// The producing end of the topic of batches.
@@ -99,9 +102,26 @@ impl Journal {
     /// # Errors
     /// Any error means: not known to be durable, send it again.
     pub async fn append(&self, record: JournalRecord) -> Result<(), AppendError> {
+        self.append_in(record, None).await
+    }
+
+    /// Hands a batch on within its share of what may wait: in memory the batch
+    /// keeps it, even when the waiting is given up.
+    ///
+    /// # Errors
+    /// As [`Self::append`].
+    pub async fn append_in(
+        &self,
+        record: JournalRecord,
+        room: Option<OwnedSemaphorePermit>,
+    ) -> Result<(), AppendError> {
         match self {
-            Self::Direct(entries) => append_direct(entries, record).await,
-            Self::Kafka(journal) => journal.append(&record).await,
+            Self::Direct(entries) => append_direct(entries, record, room).await,
+            Self::Kafka(journal) => {
+                let appended = journal.append(&record).await;
+                drop(room);
+                appended
+            }
         }
     }
 }
@@ -109,11 +129,17 @@ impl Journal {
 async fn append_direct(
     entries: &mpsc::Sender<Entry>,
     record: JournalRecord,
+    room: Option<OwnedSemaphorePermit>,
 ) -> Result<(), AppendError> {
     let (durable, told) = oneshot::channel();
-    // Waits for room: what waits is bounded by receive's memory and deadline.
+    let entry = Entry {
+        record,
+        durable,
+        room,
+    };
+    // Waits for a place; bytes are bounded by the room that each entry holds.
     entries
-        .send(Entry { record, durable })
+        .send(entry)
         .await
         .map_err(|_| AppendError::Stopped)?;
     told.await.map_err(|_| AppendError::Stopped)
@@ -133,5 +159,29 @@ impl KafkaJournal {
             }
             Err((failure, _)) => Err(AppendError::Broker(failure)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_batch_keeps_its_room_until_the_store_is_done_with_it() {
+        let budget = Arc::new(Semaphore::new(10));
+        let (journal, mut entries) = Journal::direct(1);
+        let room = budget.clone().try_acquire_many_owned(4).unwrap();
+        let waiting = journal.append_in(JournalRecord::default(), Some(room));
+        let given_up = tokio::time::timeout(Duration::from_millis(1), waiting).await;
+        assert!(given_up.is_err());
+        assert_eq!(budget.available_permits(), 6, "it still lies in the queue");
+        let entry = entries.recv().await.unwrap();
+        assert!(entry.durable.is_closed());
+        drop(entry);
+        assert_eq!(budget.available_permits(), 10);
     }
 }

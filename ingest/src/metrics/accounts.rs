@@ -47,7 +47,8 @@ pub enum Fate {
     Rejected,
     /// A newer format, kept for a newer store.
     Parked,
-    /// Given back unacknowledged when the store stopped; it comes again.
+    /// Given back unacknowledged, because the store stopped or because nobody
+    /// waited any more; it comes again.
     Abandoned,
 }
 

@@ -142,26 +142,25 @@ impl Conversation {
                 return Err(denial);
             }
         };
+        let reply = Reply::to(&batch, self.shared.config.retry_after_ms);
         if let Err(refusal) = check_envelope(&batch) {
             let reason = refusal.reason();
             let refused = &self.shared.metrics.refused;
             refused.get_or_create(&Reason { reason }).inc();
             debug!(reason, device_id, %refusal, "refused a batch");
             counted.answered(Answer::Refused);
-            return Ok(Some(refused_receipt(&batch, refusal.to_string())));
+            return Ok(Some(reply.refused(refusal.to_string())));
         }
         let bytes = u32::try_from(batch.payload.len()).unwrap_or(u32::MAX);
         let budget = self.shared.budget.clone();
-        let Ok(permit) = budget.try_acquire_many_owned(bytes) else {
+        let Ok(room) = budget.try_acquire_many_owned(bytes) else {
             counted.answered(Answer::Retry);
-            let answer = Reply::to(&batch, self.shared.config.retry_after_ms);
-            return Ok(Some(answer.retry("the gateway is full")));
+            return Ok(Some(reply.retry("the gateway is full")));
         };
-        let reply = Reply::to(&batch, self.shared.config.retry_after_ms);
         let record = self.record(batch, device_id);
         let shared = self.shared.clone();
         self.waiting
-            .push(Box::pin(pass_on(shared, record, reply, counted, permit)));
+            .push(Box::pin(pass_on(shared, record, reply, counted, room)));
         Ok(None)
     }
 
@@ -231,6 +230,13 @@ impl Reply {
         }
     }
 
+    fn refused(&self, reason: String) -> Receipt {
+        Receipt {
+            reason,
+            ..self.receipt(Outcome::Refused)
+        }
+    }
+
     fn retry(&self, reason: &str) -> Receipt {
         Receipt {
             retry_after_ms: self.retry_after_ms,
@@ -240,23 +246,17 @@ impl Reply {
     }
 }
 
-fn refused_receipt(batch: &Batch, reason: String) -> Receipt {
-    Receipt {
-        reason,
-        ..Reply::to(batch, 0).receipt(Outcome::Refused)
-    }
-}
-
 /// Waits until the batch is durable, or the deadline passed.
 async fn pass_on(
     shared: Arc<Shared>,
     record: JournalRecord,
     reply: Reply,
     counted: ReceivedBatch,
-    _permit: OwnedSemaphorePermit,
+    room: OwnedSemaphorePermit,
 ) -> Receipt {
     let deadline = Duration::from_millis(shared.config.receipt_deadline_ms);
-    let appended = tokio::time::timeout(deadline, shared.journal.append(record)).await;
+    let appended =
+        tokio::time::timeout(deadline, shared.journal.append_in(record, Some(room))).await;
     match appended {
         Ok(Ok(())) => {
             counted.answered(Answer::Durable);

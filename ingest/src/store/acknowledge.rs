@@ -9,13 +9,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 /// How one batch is acknowledged.
 #[derive(Debug)]
 pub(crate) enum Ack {
     /// A stream waits for its receipt.
-    Receipt(oneshot::Sender<()>),
+    Receipt {
+        waiting: oneshot::Sender<()>,
+        /// The batch's share of receive's memory, until it is durable.
+        room: Option<OwnedSemaphorePermit>,
+    },
     /// An offset of Kafka.
     Offset {
         progress: Arc<Progress>,
@@ -31,7 +35,10 @@ impl Ack {
     pub(crate) fn durable(self) {
         match self {
             // The stream may be gone: then its device sends the batch again.
-            Self::Receipt(waiting) => drop(waiting.send(())),
+            Self::Receipt {
+                waiting,
+                room: _room,
+            } => drop(waiting.send(())),
             Self::Offset {
                 progress,
                 partition,
@@ -39,6 +46,12 @@ impl Ack {
             } => progress.settled(partition, offset),
             Self::Nobody => {}
         }
+    }
+
+    /// Whether whoever waited has given up: the sender has the batch and sends
+    /// it again.
+    pub(crate) fn is_given_up(&self) -> bool {
+        matches!(self, Self::Receipt { waiting, .. } if waiting.is_closed())
     }
 }
 

@@ -23,6 +23,7 @@ use super::unpark::take_up_parked;
 use crate::Metrics;
 use crate::config::StoreConfig;
 use crate::journal::Entry;
+use crate::metrics::Fate;
 
 /// What the journal gives to the store.
 #[derive(Debug)]
@@ -46,7 +47,10 @@ impl From<Entry> for Taken {
     fn from(entry: Entry) -> Self {
         Self {
             content: Content::Record(Box::new(entry.record), None),
-            ack: Ack::Receipt(entry.durable),
+            ack: Ack::Receipt {
+                waiting: entry.durable,
+                room: entry.room,
+            },
         }
     }
 }
@@ -163,12 +167,24 @@ async fn open_and_group(
                 Err(_) => return,
             },
             taken = source.next(), if !full && !exhausted => match taken {
+                Some(Taken { content, ack }) if ack.is_given_up() => pass_over(&content, &metrics),
                 Some(Taken { content, ack }) => group.add(opened(content, &metrics), ack),
                 None => exhausted = true,
             },
             () = sleep_until(due_at), if !ready && !group.is_empty() => {}
         }
     }
+}
+
+/// Counts a batch that nobody waits for any more: its sender was asked to come
+/// again with it.
+fn pass_over(content: &Content, metrics: &Metrics) {
+    let mut counted = metrics.batch_opened();
+    if let Content::Record(record, _) = content {
+        let events = record.batch.as_ref().map_or(0, |batch| batch.event_count);
+        counted.unpacked(events as usize);
+    }
+    counted.settled(Fate::Abandoned);
 }
 
 fn opened(content: Content, metrics: &Metrics) -> Opened {
@@ -232,5 +248,56 @@ async fn gave_up(group: Group, mut groups: mpsc::Receiver<Group>, failure: GaveU
     StoreError::GaveUp {
         batches,
         source: Box::new(failure),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kbwatch_proto::telemetry::Batch;
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_batch_that_nobody_waits_for_any_more_is_passed_over_and_counted() {
+        let (given, entries) = mpsc::channel(2);
+        let record = |device_id: &str| JournalRecord {
+            device_id: device_id.to_owned(),
+            batch: Some(Batch {
+                event_count: 5,
+                ..Batch::default()
+            }),
+            ..JournalRecord::default()
+        };
+        let mut waits = None;
+        for device_id in ["gone", "here"] {
+            let (durable, told) = oneshot::channel();
+            let record = record(device_id);
+            given
+                .try_send(Entry {
+                    record,
+                    durable,
+                    room: None,
+                })
+                .unwrap();
+            // The one before it gives up.
+            waits = Some(told);
+        }
+        drop(given);
+        let metrics = Metrics::default();
+        let (groups, mut written) = mpsc::channel(1);
+        let source = Source {
+            journal: JournalEnd::Memory(entries),
+            parked: mpsc::channel(1).1,
+        };
+        open_and_group(StoreConfig::default(), source, groups, metrics.clone()).await;
+        let group = written.recv().await.unwrap();
+        assert_eq!(group.batches.len(), 1);
+        assert_eq!(&*group.batches[0].device_id, "here");
+        let (batches, events) = (metrics.store_batches(), metrics.store_events());
+        assert_eq!((batches.received, batches.returned), (2, 1));
+        assert_eq!(events.returned, 5);
+        assert!(batches.balances() && events.balances());
+        drop(waits);
     }
 }
