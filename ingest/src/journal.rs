@@ -49,7 +49,8 @@ pub struct KafkaJournal {
     topic: String,
 }
 
-/// A batch that did not become durable; the sender has to come again.
+/// A batch that did not become durable. The sender has to come again, except
+/// with one that is too large.
 #[derive(Debug, thiserror::Error)]
 pub enum AppendError {
     /// Too much is waiting already.
@@ -58,6 +59,9 @@ pub enum AppendError {
     /// The other side stopped before the batch was durable.
     #[error("append to the journal: the store stopped first")]
     Stopped,
+    /// The brokers never take a batch of this size.
+    #[error("append to the journal: the batch is larger than its topic allows")]
+    TooLarge,
     /// The brokers did not take the batch.
     #[error("append to the journal: {0}")]
     Broker(#[source] KafkaError),
@@ -100,7 +104,8 @@ impl Journal {
     /// Hands a batch on and returns once it is durable.
     ///
     /// # Errors
-    /// Any error means: not known to be durable, send it again.
+    /// Any error means: not known to be durable. All but
+    /// [`AppendError::TooLarge`] may pass: send it again.
     pub async fn append(&self, record: JournalRecord) -> Result<(), AppendError> {
         self.append_in(record, None).await
     }
@@ -156,6 +161,9 @@ impl KafkaJournal {
             Ok(_) => Ok(()),
             Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {
                 Err(AppendError::Full)
+            }
+            Err((KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge), _)) => {
+                Err(AppendError::TooLarge)
             }
             Err((failure, _)) => Err(AppendError::Broker(failure)),
         }

@@ -12,12 +12,13 @@ use kbwatch_proto::telemetry::{Batch, Outcome, Receipt};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::Instant;
 use tonic::{Code, Status, Streaming};
-use tracing::debug;
+use tracing::{debug, warn};
 
 use super::decide::check_envelope;
 use super::identity::{Denial, Speaker};
 use super::presence::Live;
 use super::server::Shared;
+use crate::journal::AppendError;
 use crate::metrics::{Answer, Reason, ReceivedBatch};
 use crate::{now_ms, stopped};
 
@@ -261,6 +262,14 @@ async fn pass_on(
         Ok(Ok(())) => {
             counted.answered(Answer::Durable);
             reply.receipt(Outcome::Durable)
+        }
+        Ok(Err(error @ AppendError::TooLarge)) => {
+            let reason = "journal_too_large";
+            let refused = &shared.metrics.refused;
+            refused.get_or_create(&Reason { reason }).inc();
+            warn!(%error, "refused a batch: look at the topic's max.message.bytes");
+            counted.answered(Answer::Refused);
+            reply.refused(error.to_string())
         }
         Ok(Err(error)) => {
             debug!(%error, "asked a collector to come again");

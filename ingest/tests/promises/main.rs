@@ -24,3 +24,5 @@ mod migrations;
 mod rejects;
 #[cfg(test)]
 mod senders;
+#[cfg(test)]
+mod topic;
