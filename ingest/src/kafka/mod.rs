@@ -9,7 +9,7 @@ use kbwatch_proto::batch::MAX_PAYLOAD_LEN;
 use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tracing::{debug, error, warn};
@@ -86,6 +86,11 @@ pub(crate) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     }
 }
 
+/// Passes an error of a client on to our log: librdkafka goes on by itself.
+pub(crate) fn complain(error: &KafkaError, reason: &str) {
+    warn!(%error, reason, "kafka client");
+}
+
 /// The context of clients that need nothing but their log.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Logged;
@@ -96,9 +101,11 @@ impl ClientContext for Logged {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        warn!(%error, reason, "kafka client");
+        complain(&error, reason);
     }
 }
+
+impl ConsumerContext for Logged {}
 
 /// Records that the stores did not commit yet, over all partitions. Blocks for
 /// as long as the brokers take to answer.
@@ -107,9 +114,9 @@ impl ClientContext for Logged {
 /// No broker answers, or the topic is not there.
 pub fn lag(config: &KafkaConfig) -> Result<u64, JournalError> {
     let failed = |source| JournalError::new("ask how far the stores are behind", config, source);
-    let asking: BaseConsumer = client_config(config, "kbwatch-lag")
+    let asking: BaseConsumer<Logged> = client_config(config, "kbwatch-lag")
         .set("group.id", &config.group)
-        .create()
+        .create_with_context(Logged)
         .map_err(failed)?;
     let metadata = asking
         .fetch_metadata(Some(&config.topic), DEADLINE)

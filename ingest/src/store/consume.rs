@@ -11,25 +11,24 @@ use std::time::Duration;
 
 use kbwatch_proto::journal::JournalRecord;
 use prost::Message as _;
-use rdkafka::client::ClientContext;
-use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::BorrowedMessage;
-use rdkafka::topic_partition_list::TopicPartitionListElem;
-use rdkafka::{Message, Offset, Statistics, TopicPartitionList};
+use rdkafka::topic_partition_list::{TopicPartitionList, TopicPartitionListElem};
+use rdkafka::{Message, Offset};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::acknowledge::{Ack, Progress};
 use super::dead_letter::DeadLetter;
 use super::gaps::{Expected, Fit};
+use super::handover::{Handover, commit};
 use super::pipeline::{Content, Taken};
 use crate::Metrics;
 use crate::config::{KafkaConfig, StoreConfig};
 use crate::journal::JournalError;
-use crate::kafka::{client_config, log};
+use crate::kafka::client_config;
 
 /// Longest time between two looks at what became durable.
 const POLL: Duration = Duration::from_millis(20);
@@ -85,6 +84,7 @@ pub(crate) fn consume(
         waiting: VecDeque::new(),
         expected: Expected::default(),
         paused: false,
+        in_trouble: false,
         shutdown,
     };
     let thread = std::thread::Builder::new()
@@ -98,87 +98,6 @@ pub(crate) fn consume(
     })
 }
 
-/// What librdkafka calls while it is polled, on the same thread.
-struct Handover {
-    progress: Arc<Progress>,
-    patience: Duration,
-    metrics: Metrics,
-    /// Partitions taken away since the loop last looked.
-    revoked: Mutex<Vec<i32>>,
-}
-
-impl ClientContext for Handover {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        log(level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        warn!(%error, reason, "kafka client");
-    }
-
-    fn stats(&self, statistics: Statistics) {
-        let partitions = statistics
-            .topics
-            .values()
-            .flat_map(|topic| topic.partitions.values());
-        let behind = partitions
-            .map(|partition| partition.consumer_lag.max(0))
-            .sum();
-        self.metrics.kafka_lag.set(behind);
-    }
-}
-
-impl ConsumerContext for Handover {
-    fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        let Rebalance::Revoke(partitions) = rebalance else {
-            return;
-        };
-        let numbers: Vec<i32> = partitions
-            .elements()
-            .iter()
-            .map(rdkafka::topic_partition_list::TopicPartitionListElem::partition)
-            .collect();
-        if !self.progress.wait_until_settled(&numbers, self.patience) {
-            warn!(
-                ?numbers,
-                "partitions go while batches are in flight; they come again"
-            );
-        }
-        commit(consumer, &self.progress, &self.metrics);
-        self.progress.forget(&numbers);
-        info!(partitions = ?numbers, "gave partitions back");
-        self.revoked
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .extend(numbers);
-    }
-}
-
-/// Commits what became durable since the last time. What fails stays due: it
-/// is tried again, or the partition's next owner takes it again.
-fn commit(consumer: &BaseConsumer<Handover>, progress: &Progress, metrics: &Metrics) {
-    let due = progress.committable();
-    if due.is_empty() {
-        return;
-    }
-    let mut offsets = TopicPartitionList::new();
-    for (partition, next) in &due {
-        let added =
-            offsets.add_partition_offset(progress.topic(), *partition, Offset::Offset(*next));
-        debug_assert!(added.is_ok(), "an offset that was read can be committed");
-    }
-    match consumer.commit(&offsets, CommitMode::Sync) {
-        Ok(()) => {
-            progress.committed(&due);
-            metrics.commits.inc();
-        }
-        Err(error) => {
-            metrics.commit_failures.inc();
-            warn!(%error, "a commit failed and is tried again");
-        }
-    }
-}
-
 /// The consumer's thread.
 struct Loop {
     consumer: BaseConsumer<Handover>,
@@ -189,6 +108,7 @@ struct Loop {
     waiting: VecDeque<(i32, i64, Content)>,
     expected: Expected,
     paused: bool,
+    in_trouble: bool,
     shutdown: watch::Receiver<bool>,
 }
 
@@ -200,10 +120,11 @@ impl Loop {
                     let (partition, offset) = (message.partition(), message.offset());
                     let content = read(&message);
                     drop(message);
+                    self.recovered();
                     self.look_for_gaps(partition, offset);
                     self.waiting.push_back((partition, offset, content));
                 }
-                Some(Err(error)) => warn!(%error, "reading from Kafka"),
+                Some(Err(error)) => self.troubled(&error),
                 None => {}
             }
             self.forget_revoked();
@@ -211,6 +132,22 @@ impl Loop {
             commit(&self.consumer, &self.progress, metrics);
         }
         self.leave();
+    }
+
+    /// Says once that brokers are in trouble: the client tries on by itself, and
+    /// says so several times a second.
+    fn troubled(&mut self, error: &KafkaError) {
+        if std::mem::replace(&mut self.in_trouble, true) {
+            debug!(%error, "reading from Kafka");
+        } else {
+            warn!(%error, "reading from Kafka fails and is tried again");
+        }
+    }
+
+    fn recovered(&mut self) {
+        if std::mem::take(&mut self.in_trouble) {
+            info!("reading from Kafka again");
+        }
     }
 
     /// Counts what Kafka removed between the records that were taken, or
@@ -247,7 +184,10 @@ impl Loop {
         let mut asked = TopicPartitionList::new();
         asked.add_partition(self.progress.topic(), partition);
         let committed = self.consumer.committed_offsets(asked, ASK)?;
-        let found = committed.elements().first().map(TopicPartitionListElem::offset);
+        let found = committed
+            .elements()
+            .first()
+            .map(TopicPartitionListElem::offset);
         Ok(match found {
             Some(Offset::Offset(next)) => Some(next),
             _ => None,

@@ -9,6 +9,7 @@ mod check;
 mod consume;
 mod dead_letter;
 mod gaps;
+mod handover;
 mod insert;
 mod patience;
 mod pipeline;
