@@ -8,10 +8,11 @@ use std::process::ExitCode;
 use clap::Parser;
 use kbwatch_ingest::config::{ConfigError, IngestConfig};
 use kbwatch_ingest::pki::{Authority, PkiError};
-use kbwatch_ingest::receive::{Gate, ReceiveError, device_id_is_valid};
+use kbwatch_ingest::receive::{Gate, ReceiveError};
 use kbwatch_ingest::status::{self, Readiness};
 use kbwatch_ingest::store::{self, Feed};
 use kbwatch_ingest::{Journal, Metrics, migrate};
+use kbwatch_proto::identity::device_id;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -179,10 +180,9 @@ fn make_certificates(arguments: &PkiArguments) -> Result<(), PkiError> {
 
 /// An id becomes a file's name: nothing but an id will do.
 fn checked(id: &str) -> Result<(), PkiError> {
-    if device_id_is_valid(&id.to_ascii_lowercase()) {
-        Ok(())
-    } else {
-        Err(PkiError::Id { id: id.to_owned() })
+    match device_id(id) {
+        Some(_) => Ok(()),
+        None => Err(PkiError::Id { id: id.to_owned() }),
     }
 }
 

@@ -8,16 +8,11 @@ use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use kbwatch_proto::identity::{DEVICE_URN, ROLE_URN};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
     Issuer, KeyPair, KeyUsagePurpose, SanType,
 };
-
-/// Prefix of the URI name that says which device a certificate speaks for.
-pub const DEVICE_URN: &str = "urn:kbwatch:device:";
-
-/// Prefix of the URI name that says what else its holder may do.
-pub const ROLE_URN: &str = "urn:kbwatch:role:";
 
 /// A certificate that cannot be made or kept.
 #[derive(Debug, thiserror::Error)]
@@ -204,16 +199,7 @@ impl Authority {
     /// # Errors
     /// [`PkiError::Make`].
     pub fn client(&self, common_name: &str, uris: &[String]) -> Result<CertifiedKey, PkiError> {
-        let mut params = named(common_name);
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-        for uri in uris {
-            let uri = uri
-                .as_str()
-                .try_into()
-                .map_err(|source| make(common_name, source))?;
-            params.subject_alt_names.push(SanType::URI(uri));
-        }
-        self.sign(common_name, params)
+        self.sign(common_name, client(common_name, uris)?)
     }
 
     fn sign(&self, subject: &str, mut params: CertificateParams) -> Result<CertifiedKey, PkiError> {
@@ -227,6 +213,19 @@ impl Authority {
             key_pem: key.serialize_pem(),
         })
     }
+}
+
+fn client(common_name: &str, uris: &[String]) -> Result<CertificateParams, PkiError> {
+    let mut params = named(common_name);
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    for uri in uris {
+        let uri = uri
+            .as_str()
+            .try_into()
+            .map_err(|source| make(common_name, source))?;
+        params.subject_alt_names.push(SanType::URI(uri));
+    }
+    Ok(params)
 }
 
 fn named(common_name: &str) -> CertificateParams {

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use kbwatch_ingest::config::TlsConfig;
 use kbwatch_ingest::pki::{Authority, PkiError};
-use kbwatch_ingest::receive::device_id_is_valid;
+use kbwatch_proto::identity::device_id_is_valid;
 
 use crate::cli::Enroll;
 use crate::stage::chain;

@@ -10,6 +10,6 @@ mod server;
 
 pub use decide::{Refusal, check_envelope};
 pub use handshake::TlsError;
-pub use identity::{Denial, Identity, Speaker, device_id_is_valid};
+pub use identity::{Denial, Identity, Speaker};
 pub use presence::{Live, LiveStreams};
 pub use server::{Gate, ReceiveError, serve};

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use kbwatch_proto::batch::{UnpackError, Unpacked, unpack};
 use kbwatch_proto::event::{FactsSnapshot, Health, UpdateEvent};
+use kbwatch_proto::identity::device_id_is_valid;
 use kbwatch_proto::journal::{self, JournalRecord};
 use kbwatch_proto::telemetry::Batch;
 
@@ -15,7 +16,6 @@ use super::check::{check_facts, keep_possible};
 use super::dead_letter::{DeadLetter, LetterKind, Parked};
 use crate::Metrics;
 use crate::metrics::{Fate, OpenBatch};
-use crate::receive::device_id_is_valid;
 
 /// A batch after opening, with everything that must be written because of it.
 #[derive(Debug)]

@@ -1,9 +1,8 @@
 //! What is refused, kept aside or marked, and that nothing of it disappears.
 
-use std::fmt::Write;
-
 use kbwatch_proto::batch::{FORMAT, checksum};
 use kbwatch_proto::event::UpdateEvent;
+use kbwatch_proto::hex;
 use kbwatch_proto::journal::{self, JournalRecord};
 use kbwatch_proto::telemetry::{Batch, Outcome};
 use prost::Message;
@@ -30,13 +29,6 @@ fn repayloaded(batch: &Batch, payload: Vec<u8>) -> Batch {
         payload,
         ..batch.clone()
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").unwrap();
-        text
-    })
 }
 
 /// Writes `new` over the first `old` in a block.
@@ -102,7 +94,7 @@ async fn what_an_older_store_parked_is_stored_by_one_that_knows_its_format() {
              SELECT unhex('00112233445566778899aabbccddeeff'), 'pc-1', fromUnixTimestamp64Milli(1673427600000),
                     'parked', 'batch format', 7, unhex(?)",
         )
-        .bind(hex(&record.encode_to_vec()))
+        .bind(hex::encode(&record.encode_to_vec()))
         .execute()
         .await
         .unwrap();
@@ -155,7 +147,7 @@ async fn a_batch_that_cannot_be_opened_is_kept_whole_and_its_device_goes_on() {
     let kept = river
         .text("SELECT lower(hex(record)) FROM v_dead_letters WHERE reason LIKE '%ecompress%'")
         .await;
-    let payload = hex(&corrupt.payload);
+    let payload = hex::encode(&corrupt.payload);
     assert!(
         kept.contains(&payload),
         "the letter holds the batch as it was sent"
