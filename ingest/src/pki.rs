@@ -7,6 +7,7 @@
 use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use kbwatch_proto::identity::{DEVICE_URN, ROLE_URN};
 use rcgen::{
@@ -181,6 +182,21 @@ impl Authority {
     /// [`PkiError::Make`], for an id that no certificate can carry.
     pub fn device(&self, device_id: &str) -> Result<CertifiedKey, PkiError> {
         self.client(device_id, &[format!("{DEVICE_URN}{device_id}")])
+    }
+
+    /// Certificate of a device's collector that nobody accepts any more from
+    /// then on.
+    ///
+    /// # Errors
+    /// [`PkiError::Make`], for an id that no certificate can carry.
+    pub fn device_until(
+        &self,
+        device_id: &str,
+        until: SystemTime,
+    ) -> Result<CertifiedKey, PkiError> {
+        let mut params = client(device_id, &[format!("{DEVICE_URN}{device_id}")])?;
+        params.not_after = until.into();
+        self.sign(device_id, params)
     }
 
     /// Certificate of someone who may import logs of other devices.

@@ -17,14 +17,14 @@ use tonic::Status;
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
 
 use crate::device::{Stream, connect, open};
+use crate::hearing::listen;
 
 /// Longest wait for anything.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A database with all tables of ingest.
 pub(crate) async fn fresh_database() -> TestEngine {
-    // Shown with a failing test; a second call finds it set already.
-    drop(tracing_subscriber::fmt().with_test_writer().try_init());
+    listen();
     let engine = engine().await;
     migrate(&engine.client()).await.unwrap();
     engine

@@ -15,6 +15,7 @@ use kbwatch_ingest::journal::lag;
 use tokio::sync::OnceCell;
 
 use crate::gateway::until;
+use crate::hearing::SHOWN;
 
 static BROKERS: OnceCell<String> = OnceCell::const_new();
 static TOPICS: AtomicU32 = AtomicU32::new(0);
@@ -154,6 +155,7 @@ impl Store {
         let process = Command::new(env!("CARGO_BIN_EXE_kbwatch-ingest"))
             .args(["store", "--config"])
             .arg(&file)
+            .env("KBWATCH_LOG", SHOWN)
             .env("KBWATCH_CLICKHOUSE_URL", url)
             .env("KBWATCH_CLICKHOUSE_USER", &connection.user)
             .env("KBWATCH_CLICKHOUSE_PASSWORD", &connection.password)

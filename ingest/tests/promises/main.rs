@@ -15,6 +15,8 @@ mod direct;
 #[cfg(test)]
 mod gateway;
 #[cfg(test)]
+mod hearing;
+#[cfg(test)]
 mod kafka;
 #[cfg(test)]
 mod kafka_process;

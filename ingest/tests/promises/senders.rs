@@ -1,5 +1,7 @@
 //! Who may speak: receive turns away whoever speaks as or for another.
 
+use std::time::{Duration, SystemTime};
+
 use kbwatch_ingest::pki::Authority;
 use kbwatch_proto::telemetry::{Batch, Outcome, Receipt};
 use tokio::io::AsyncWriteExt;
@@ -8,6 +10,7 @@ use tonic::transport::Endpoint;
 
 use crate::device::{Stream, batch, connect, open};
 use crate::gateway::{River, until};
+use crate::hearing::audited;
 
 /// Sends one batch and says with which code the stream ended.
 async fn turned_away(mut stream: Stream, batch: Batch) -> Code {
@@ -22,6 +25,7 @@ async fn who_shows_no_certificate_is_denied() {
     let refused = open(channel).await.err().unwrap();
     assert_eq!(refused.code(), Code::PermissionDenied);
     assert_eq!(river.metrics.denied("no_certificate"), 1);
+    assert!(audited(&["no_certificate", "127.0.0.1"]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -43,7 +47,31 @@ async fn a_certificate_of_another_authority_is_not_listened_to() {
         river.metrics.denied("foreign_certificate") > 0
     })
     .await;
+    assert!(audited(&["foreign_certificate", "127.0.0.1"]));
     assert_eq!(river.metrics.receive_batches().received, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_expired_is_counted_and_audited_as_such() {
+    let river = River::start().await;
+    let long_ago = SystemTime::UNIX_EPOCH + Duration::from_hours(24 * 365 * 30);
+    let own = river.authority.device_until("pc-1", long_ago).unwrap();
+    let tls = river.trust().identity(tonic::transport::Identity::from_pem(
+        own.cert_pem,
+        own.key_pem,
+    ));
+    let endpoint = Endpoint::from_shared(format!("https://{}", river.address)).unwrap();
+    let refused = match endpoint.tls_config(tls).unwrap().connect().await {
+        Ok(channel) => open(channel).await.is_err(),
+        Err(_) => true,
+    };
+    assert!(refused);
+    until("it is counted, for each try", async || {
+        river.metrics.denied("expired_certificate") > 0
+    })
+    .await;
+    assert!(audited(&["expired_certificate", "127.0.0.1"]));
+    assert_eq!(river.metrics.denied("foreign_certificate"), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -53,18 +81,20 @@ async fn a_certificate_without_a_device_is_denied() {
     let refused = river.with_certificate(&nobody).await.err().unwrap();
     assert_eq!(refused.code(), Code::PermissionDenied);
     assert_eq!(river.metrics.denied("invalid_id"), 1);
+    assert!(audited(&["invalid_id", "no such device"]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_device_that_calls_itself_another_is_denied_and_stores_nothing() {
     let river = River::start().await;
-    let device = river.device("pc-1").await;
+    let device = river.device("forger").await;
     let forged = Batch {
         declared_device: "pc-2".to_owned(),
         ..batch(1, 0, 1)
     };
     assert_eq!(turned_away(device, forged).await, Code::PermissionDenied);
     assert_eq!(river.metrics.denied("other_device"), 1);
+    assert!(audited(&["other_device", "forger may not speak as pc-2"]));
     assert_eq!(river.stored().await, 0);
     assert!(river.metrics.receive_batches().balances());
 }
@@ -76,10 +106,11 @@ async fn an_import_without_the_role_is_denied_and_with_it_stored_for_the_device(
         on_behalf_of: "PC-9".to_owned(),
         ..batch(1, 0, 1)
     };
-    let device = river.device("pc-1").await;
+    let device = river.device("meddler").await;
     let code = turned_away(device, imported.clone()).await;
     assert_eq!(code, Code::PermissionDenied);
     assert_eq!(river.metrics.denied("no_importer"), 1);
+    assert!(audited(&["no_importer", "meddler may not speak for pc-9"]));
 
     let desk = river.authority.importer("desk").unwrap();
     let mut desk = river.with_certificate(&desk).await.unwrap();
