@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{ConfigError, impossible};
 
+/// A batch of full size must pass a bucket of four seconds.
+const MIN_BYTES_PER_S: u32 = 512 * 1024;
+
 /// How the gateway listens and how much it holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -20,6 +23,9 @@ pub struct ReceiveConfig {
     /// Bytes of all waiting batches together; beyond them collectors are asked
     /// to come again.
     pub max_in_flight_bytes: usize,
+    /// Bytes of payload that one device may send per second, in the long run; an
+    /// importer sixteen times as many.
+    pub device_bytes_per_s: u32,
     /// A batch that is not durable by then is answered with RETRY.
     pub receipt_deadline_ms: u64,
     /// Waiting time that RETRY asks for.
@@ -37,6 +43,7 @@ impl Default for ReceiveConfig {
             tls: None,
             window: 8,
             max_in_flight_bytes: 256 * 1024 * 1024,
+            device_bytes_per_s: 8 * 1024 * 1024,
             receipt_deadline_ms: 60_000,
             retry_after_ms: 2_000,
             keepalive_s: 120,
@@ -80,6 +87,13 @@ impl ReceiveConfig {
                 "receive.max_in_flight_bytes",
                 &self.max_in_flight_bytes,
                 "4194304 to 4294967295",
+            ));
+        }
+        if self.device_bytes_per_s < MIN_BYTES_PER_S {
+            return Err(impossible(
+                "receive.device_bytes_per_s",
+                &self.device_bytes_per_s,
+                "at least 524288: a batch may have four times as many; 8388608 suits most",
             ));
         }
         if self.receipt_deadline_ms == 0 {

@@ -40,6 +40,7 @@ pub struct Metrics {
     pub(crate) broken: Family<Reason, Counter>,
     pub(crate) streams: Gauge,
     pub(crate) clones: Counter,
+    pub(crate) throttled: Counter,
     opened_batches: Counter,
     settled_batches: Family<FateLabel, Counter>,
     open_batches: Gauge,
@@ -76,6 +77,7 @@ impl Default for Metrics {
             broken: Family::default(),
             streams: Gauge::default(),
             clones: Counter::default(),
+            throttled: Counter::default(),
             opened_batches: Counter::default(),
             settled_batches: Family::default(),
             open_batches: Gauge::default(),
@@ -128,6 +130,8 @@ impl Metrics {
             "Identities seen from two peers at once",
             own.clones,
         );
+        let throttled = "Batches put off because their sender sends too much";
+        registry.register("throttled_batches", throttled, own.throttled);
     }
 
     fn register_store(&self, registry: &mut Registry) {
@@ -205,6 +209,11 @@ impl Metrics {
     /// Identities seen from two peers at once.
     pub fn clones(&self) -> u64 {
         self.clones.get()
+    }
+
+    /// Batches put off because their sender sends too much.
+    pub fn throttled(&self) -> u64 {
+        self.throttled.get()
     }
 
     /// Records that Kafka removed before a store took them.

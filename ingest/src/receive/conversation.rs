@@ -26,6 +26,8 @@ use crate::{now_ms, stopped};
 pub(super) struct Sender {
     /// Known from the certificate; else pinned by the first batch.
     pub(super) speaker: Option<Speaker>,
+    /// Its place among the streams of its identity, once that is known.
+    pub(super) live: Option<Live>,
     pub(super) local: Option<SocketAddr>,
     pub(super) peer: Option<SocketAddr>,
 }
@@ -33,7 +35,6 @@ pub(super) struct Sender {
 pub(super) struct Conversation {
     shared: Arc<Shared>,
     sender: Sender,
-    live: Option<Live>,
     inbound: Streaming<Batch>,
     waiting: FuturesUnordered<BoxFuture<'static, Receipt>>,
     reading: bool,
@@ -61,7 +62,6 @@ impl Conversation {
             shutdown: shared.shutdown.clone(),
             shared,
             sender,
-            live: None,
             inbound,
             waiting: FuturesUnordered::new(),
             reading: true,
@@ -152,6 +152,13 @@ impl Conversation {
             counted.answered(Answer::Refused);
             return Ok(Some(reply.refused(refusal.to_string())));
         }
+        if let Err(wait) = self.spend(batch.payload.len()) {
+            counted.answered(Answer::Retry);
+            let wait_ms = u32::try_from(wait.as_millis()).unwrap_or(u32::MAX);
+            return Ok(Some(
+                reply.retry_after(wait_ms, "more bytes than one sender may send"),
+            ));
+        }
         let bytes = u32::try_from(batch.payload.len()).unwrap_or(u32::MAX);
         let budget = self.shared.budget.clone();
         let Ok(room) = budget.try_acquire_many_owned(bytes) else {
@@ -176,15 +183,23 @@ impl Conversation {
                 &batch.declared_device,
             )?),
         };
-        if let (None, Some(peer)) = (&self.live, sender.peer) {
-            let live = self.shared.live.enter(&speaker.device_id, peer.ip());
-            if live.is_cloned() {
-                self.shared.metrics.clones.inc();
-                tracing::warn!(device_id = speaker.device_id, %peer, "one identity, two peers");
-            }
-            self.live = Some(live);
+        if let (None, Some(peer)) = (&sender.live, sender.peer) {
+            sender.live = Some(self.shared.enter(speaker, peer.ip())?);
         }
         speaker.subject_of(batch)
+    }
+
+    /// Takes bytes off what the sender may send; the error is its waiting time.
+    fn spend(&self, bytes: usize) -> Result<(), Duration> {
+        let Some(speaker) = &self.sender.speaker else {
+            return Ok(());
+        };
+        let rates = &self.shared.rates;
+        let spent = rates.take(&speaker.device_id, speaker.share(), bytes);
+        if spent.is_err() {
+            self.shared.metrics.throttled.inc();
+        }
+        spent
     }
 
     fn record(&self, batch: Batch, device_id: String) -> JournalRecord {
@@ -201,7 +216,7 @@ impl Conversation {
             received_at_ms: now_ms(),
             peer: peer.unwrap_or_default(),
             sender_id: sender_id.unwrap_or_default(),
-            cloned: self.live.as_ref().is_some_and(Live::is_cloned),
+            cloned: self.sender.live.as_ref().is_some_and(Live::is_cloned),
         }
     }
 }
@@ -239,8 +254,12 @@ impl Reply {
     }
 
     fn retry(&self, reason: &str) -> Receipt {
+        self.retry_after(self.retry_after_ms, reason)
+    }
+
+    fn retry_after(&self, wait_ms: u32, reason: &str) -> Receipt {
         Receipt {
-            retry_after_ms: self.retry_after_ms,
+            retry_after_ms: wait_ms,
             reason: reason.to_owned(),
             ..self.receipt(Outcome::Retry)
         }

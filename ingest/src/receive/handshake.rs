@@ -22,6 +22,8 @@ use tokio_rustls::server::TlsStream;
 use tokio_stream::wrappers::ReceiverStream;
 use tracing::{debug, warn};
 
+use super::connection::Connection;
+use super::presence::LiveStreams;
 use crate::Metrics;
 use crate::config::TlsConfig;
 use crate::metrics::Reason;
@@ -127,11 +129,12 @@ pub(super) fn accept(
     listener: TcpListener,
     acceptor: TlsAcceptor,
     metrics: Metrics,
-) -> ReceiverStream<io::Result<TlsStream<TcpStream>>> {
+) -> ReceiverStream<io::Result<Connection>> {
     // Done handshakes are taken at once; the queue only smooths.
     let (ready, incoming) = mpsc::channel(64);
     tokio::spawn(async move {
         let slots = Arc::new(Semaphore::new(MAX_HANDSHAKES));
+        let connections = LiveStreams::default();
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
@@ -149,12 +152,14 @@ pub(super) fn accept(
                 return;
             };
             let (acceptor, metrics, ready) = (acceptor.clone(), metrics.clone(), ready.clone());
+            let connections = connections.clone();
             tokio::spawn(async move {
                 let done = shake(&acceptor, stream, peer, &metrics).await;
                 drop(slot);
-                if let Some(stream) = done {
+                let admitted = done.and_then(|stream| admit(stream, peer, &connections, &metrics));
+                if let Some(connection) = admitted {
                     // The gateway may have stopped meanwhile.
-                    drop(ready.send(Ok(stream)).await);
+                    drop(ready.send(Ok(connection)).await);
                 }
             });
         }
@@ -185,6 +190,22 @@ async fn shake(
         metrics.broken.get_or_create(&Reason { reason }).inc();
         debug!(%peer, %error, "a handshake broke");
     }
+    None
+}
+
+fn admit(
+    stream: TlsStream<TcpStream>,
+    peer: SocketAddr,
+    connections: &LiveStreams,
+    metrics: &Metrics,
+) -> Option<Connection> {
+    let denial = match Connection::admit(stream, peer, connections) {
+        Ok(connection) => return Some(connection),
+        Err(denial) => denial,
+    };
+    let reason = denial.reason();
+    metrics.denied.get_or_create(&Reason { reason }).inc();
+    warn!(reason, %peer, %denial, "denied a sender");
     None
 }
 

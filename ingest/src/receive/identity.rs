@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use kbwatch_proto::identity::{DEVICE_URN, ROLE_URN, device_id};
 use kbwatch_proto::journal::Role;
 use kbwatch_proto::telemetry::Batch;
+use tonic::Status;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 /// How a stream's sender is known.
@@ -62,6 +63,22 @@ pub enum Denial {
         /// Whose logs these were said to be.
         other: String,
     },
+    /// An identity that has as many streams as it may have.
+    #[error("{speaker} has {limit} streams already")]
+    TooManyStreams {
+        /// Who speaks.
+        speaker: String,
+        /// How many it may have.
+        limit: usize,
+    },
+    /// An identity that has as many connections as it may have.
+    #[error("{speaker:?} has {limit} connections already")]
+    TooManyConnections {
+        /// Who speaks; empty for all without a usable certificate.
+        speaker: String,
+        /// How many it may have.
+        limit: usize,
+    },
 }
 
 impl Denial {
@@ -74,6 +91,18 @@ impl Denial {
             Self::InvalidId(_) => "invalid_id",
             Self::OtherDevice { .. } => "other_device",
             Self::NoImporter { .. } => "no_importer",
+            Self::TooManyStreams { .. } => "too_many_streams",
+            Self::TooManyConnections { .. } => "too_many_connections",
+        }
+    }
+
+    /// What the stream ends with: who has too much open may come again later.
+    pub(super) fn status(&self) -> Status {
+        match self {
+            Self::TooManyStreams { .. } | Self::TooManyConnections { .. } => {
+                Status::resource_exhausted(self.to_string())
+            }
+            _ => Status::permission_denied(self.to_string()),
         }
     }
 }
@@ -144,6 +173,22 @@ impl Speaker {
             device_id: valid(declared)?,
             role: Role::Device,
         })
+    }
+
+    /// Streams that it may have open: a device needs one, and a second while a
+    /// lost one is not noticed yet; an importer has one for each device.
+    pub(super) fn max_streams(&self) -> usize {
+        if self.role == Role::Device { 4 } else { 256 }
+    }
+
+    /// Connections that it may have open.
+    pub(super) fn max_connections(&self) -> usize {
+        if self.role == Role::Device { 8 } else { 32 }
+    }
+
+    /// How many devices' rate of bytes it may send at.
+    pub(super) fn share(&self) -> u32 {
+        if self.role == Role::Device { 1 } else { 16 }
     }
 
     /// Whose events a batch holds.

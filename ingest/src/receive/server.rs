@@ -4,7 +4,7 @@
 //! read, and flow control holds the device back. Receipts go out in the order
 //! in which batches become durable.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use kbwatch_proto::telemetry::{Batch, Gateway, GatewayServer, Receipt};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::pki_types::CertificateDer;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status, Streaming};
@@ -23,7 +24,8 @@ use tracing::{info, warn};
 use super::conversation::{Conversation, Sender};
 use super::handshake::{TlsError, accept, acceptor};
 use super::identity::{Denial, Speaker};
-use super::presence::LiveStreams;
+use super::presence::{Live, LiveStreams};
+use super::rate::Rates;
 use crate::config::{ConfigError, ReceiveConfig};
 use crate::journal::Journal;
 use crate::metrics::Reason;
@@ -133,6 +135,7 @@ impl Gate {
                 journal,
                 metrics,
                 live: LiveStreams::default(),
+                rates: Rates::new(config.device_bytes_per_s),
                 shutdown: shutdown.clone(),
             }),
         };
@@ -177,6 +180,7 @@ pub(super) struct Shared {
     pub(super) journal: Journal,
     pub(super) metrics: Metrics,
     pub(super) live: LiveStreams,
+    pub(super) rates: Rates,
     pub(super) shutdown: watch::Receiver<bool>,
     /// Bytes of payload that may wait, over all streams.
     pub(super) budget: Arc<Semaphore>,
@@ -188,7 +192,37 @@ impl Shared {
         let reason = denial.reason();
         self.metrics.denied.get_or_create(&Reason { reason }).inc();
         warn!(reason, ?peer, %denial, "denied a sender");
-        Status::permission_denied(denial.to_string())
+        denial.status()
+    }
+
+    /// Puts a stream on the list of its identity.
+    ///
+    /// # Errors
+    /// [`Denial::TooManyStreams`].
+    pub(super) fn enter(&self, speaker: &Speaker, peer: IpAddr) -> Result<Live, Denial> {
+        let (device_id, limit) = (&speaker.device_id, speaker.max_streams());
+        let entered = self.live.enter(device_id, peer, limit);
+        let live = entered.ok_or_else(|| Denial::TooManyStreams {
+            speaker: device_id.clone(),
+            limit,
+        })?;
+        if live.is_cloned() {
+            self.metrics.clones.inc();
+            warn!(device_id, %peer, "one identity, two peers");
+        }
+        Ok(live)
+    }
+
+    /// Who a chain of certificates speaks for, and its place among the streams.
+    fn meet(
+        &self,
+        chain: &[CertificateDer<'_>],
+        peer: Option<SocketAddr>,
+    ) -> Result<(Speaker, Option<Live>), Denial> {
+        let leaf = chain.first().map(AsRef::as_ref).unwrap_or_default();
+        let speaker = Speaker::of_certificate(leaf)?;
+        let live = peer.map(|peer| self.enter(&speaker, peer.ip()));
+        Ok((speaker, live.transpose()?))
     }
 }
 
@@ -205,20 +239,20 @@ impl Gateway for Service {
         request: Request<Streaming<Batch>>,
     ) -> Result<Response<Self::ReportStream>, Status> {
         let peer = request.remote_addr();
-        let speaker = match request.peer_certs() {
+        let (speaker, live) = match request.peer_certs() {
             Some(chain) => {
-                let leaf = chain.first().map(AsRef::as_ref).unwrap_or_default();
-                let speaker = Speaker::of_certificate(leaf)
-                    .map_err(|denial| self.shared.deny(&denial, peer))?;
-                Some(speaker)
+                let met = self.shared.meet(&chain, peer);
+                let (speaker, live) = met.map_err(|denial| self.shared.deny(&denial, peer))?;
+                (Some(speaker), live)
             }
             None if self.shared.config.tls.is_some() => {
                 return Err(self.shared.deny(&Denial::NoCertificate, peer));
             }
-            None => None,
+            None => (None, None),
         };
         let sender = Sender {
             speaker,
+            live,
             local: request.local_addr(),
             peer,
         };

@@ -21,6 +21,8 @@ mod kafka;
 #[cfg(test)]
 mod kafka_process;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod migrations;
 #[cfg(test)]
 mod rejects;
