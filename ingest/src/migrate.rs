@@ -5,13 +5,14 @@ use kbwatch_clickhouse_migrations::{Migration, migrations};
 
 pub use kbwatch_clickhouse_migrations::MigrateError;
 
-const MIGRATIONS: [Migration; 6] = migrations![
+const MIGRATIONS: [Migration; 7] = migrations![
     "0001_update_events",
     "0002_device_facts",
     "0003_presence",
     "0004_dead_letters",
     "0005_codes_seen",
     "0006_views",
+    "0007_dead_letters_ttl",
 ];
 
 /// Creates the database if need be and applies what is missing.

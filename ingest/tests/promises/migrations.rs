@@ -18,7 +18,7 @@ async fn migrating_again_or_from_two_places_at_once_changes_nothing() {
         .fetch_one()
         .await
         .unwrap();
-    assert_eq!(applied, 6);
+    assert_eq!(applied, 7);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -43,4 +43,29 @@ async fn tables_of_a_newer_version_stop_the_start() {
         .unwrap();
     let refused = migrate(&client).await.unwrap_err();
     assert!(refused.to_string().contains("newer version"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dead_letters_go_after_90_days_and_parked_ones_after_400() {
+    let client = fresh_database().await.client();
+    for (id, kind, days) in [
+        (1, "rows", 89),
+        (2, "rows", 91),
+        (3, "batch", 91),
+        (4, "parked", 399),
+        (5, "parked", 401),
+    ] {
+        let insert = "INSERT INTO dead_letters (letter_id, device_id, kind, stored_at)
+             SELECT toString(?), 'pc-1', ?, now() - toIntervalDay(?)";
+        let insert = client.query(insert).bind(id).bind(kind).bind(days);
+        insert.execute().await.unwrap();
+    }
+    let merge = client.query("OPTIMIZE TABLE dead_letters FINAL");
+    merge.execute().await.unwrap();
+    let kept: String = client
+        .query("SELECT arrayStringConcat(groupArray(kind), ' ') FROM (SELECT kind FROM dead_letters ORDER BY letter_id)")
+        .fetch_one()
+        .await
+        .unwrap();
+    assert_eq!(kept, "rows parked");
 }
