@@ -17,7 +17,7 @@ use crate::config::{CollectorConfig, ConfigError, SourcesConfig};
 use crate::identity::{self, IdentityError};
 use crate::outbox::Outbox;
 use crate::pack::Packer;
-use crate::parse::FileKind;
+use crate::parse::{FileKind, ParseCounts};
 use crate::refused::RefusedFolder;
 use crate::remember::Notebook;
 use crate::standing::{Counts, Pending, Stepped};
@@ -321,6 +321,12 @@ impl Collector {
             counts.read_events += source.skipped_events();
         }
         counts
+    }
+
+    /// What was read of each source, and what of it no rule understood.
+    pub fn ledger(&self) -> Vec<(&'static str, ParseCounts)> {
+        let counts = |source: &Source| (source.name(), source.counts());
+        self.sources.iter().map(counts).collect()
     }
 
     pub(crate) fn config(&self) -> &CollectorConfig {

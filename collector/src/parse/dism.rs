@@ -35,6 +35,22 @@ const OPERATIONS: &[(&[u8], Phase)] = &[
     (b"get-", Phase::Inventory),
 ];
 
+/// Calls of the library, by the start of their names.
+const CALLS: &[(&[u8], Phase)] = &[
+    (b"Get", Phase::Inventory),
+    (b"AddPackage", Phase::Install),
+    (b"RemovePackage", Phase::Uninstall),
+    (b"EnableFeature", Phase::FeatureInstall),
+    (b"DisableFeature", Phase::Uninstall),
+    (b"AddCapability", Phase::FeatureInstall),
+    (b"RemoveCapability", Phase::Uninstall),
+    (b"AddDriver", Phase::Install),
+    (b"CheckImageHealth", Phase::CorruptionDetect),
+    (b"RestoreImageHealth", Phase::CorruptionRepair),
+    (b"_AddProvisionedAppx", Phase::AppxProvision),
+    (b"AddProvisionedAppx", Phase::AppxProvision),
+];
+
 /// What the current run was asked for.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Run {
@@ -118,7 +134,7 @@ impl DismGrammar {
     }
 
     fn message(&mut self, head: &Head<'_>, report: &mut Report<'_>) -> bool {
-        if let Some(said) = head.message.strip_prefix(b"DISM.EXE: ") {
+        if let Some(said) = said_of_run(head.message) {
             if let Some(command) = said.strip_prefix(b"Executing command line: ") {
                 self.asked(command, head, report);
                 return true;
@@ -136,10 +152,15 @@ impl DismGrammar {
                 self.run = Run::default();
                 return true;
             }
+            if let Some(call) = said.strip_prefix(b"Enter Dism") {
+                self.called(call, report);
+                return true;
+            }
         }
         let Some(code) = failure_code(head) else {
             return false;
         };
+        report.counts.note_code(Some(code), true);
         if NOISE.contains(&code) {
             if report.with_noise {
                 let mut event = self.begin(head, report, Phase::Service, EventResult::Info);
@@ -177,6 +198,21 @@ impl DismGrammar {
         let source = option(command, &lower, b"/source:");
         put(&mut event, "source_path", source.unwrap_or_default());
         report.tell(event);
+    }
+
+    /// `Enter DismRestoreImageHealthInternal`: what a program asked of the
+    /// library that does DISM's work.
+    fn called(&mut self, call: &[u8], report: &mut Report<'_>) {
+        let name = scan::lead(call, |byte| byte.is_ascii_alphanumeric());
+        let name = name.strip_suffix(b"Internal").unwrap_or(name);
+        let Some((_, phase)) = CALLS.iter().find(|(start, _)| name.starts_with(start)) else {
+            return;
+        };
+        self.close(report);
+        self.run.told = None;
+        phase.as_str().clone_into(&mut self.run.phase);
+        self.run.operation = text(name);
+        self.run.feature.clear();
     }
 
     /// `OS Version=10.0.17763.3770, Image architecture=amd64`: the one place
@@ -217,12 +253,13 @@ impl DismGrammar {
         }
         let phase = self.run.phase.parse().ok();
         let phase = phase.or(method.as_ref().map(|(phase, _)| *phase));
-        let result = if scan::contains(head.message, b"AddSource") {
-            EventResult::Warn
-        } else {
-            outcome::of_code(code)
+        let phase = phase.unwrap_or(Phase::Service);
+        let result = match outcome::of_code(code) {
+            EventResult::Fail if scan::contains(head.message, b"AddSource") => EventResult::Warn,
+            EventResult::Fail if is_harmless(phase, code) => EventResult::Warn,
+            result => result,
         };
-        let mut event = self.begin(head, report, phase.unwrap_or(Phase::Service), result);
+        let mut event = self.begin(head, report, phase, result);
         event.hresult = Some(code);
         event.operation = match method {
             Some((_, operation)) if self.run.operation.is_empty() => operation,
@@ -232,6 +269,23 @@ impl DismGrammar {
         put(&mut event, "feature", self.run.feature.clone());
         self.failure = Some(Pending::open(event, self.start, self.ordinal));
     }
+}
+
+/// What a run says of itself: the command, or a program that uses the library.
+fn said_of_run(message: &[u8]) -> Option<&[u8]> {
+    if let Some(said) = message.strip_prefix(b"DISM.EXE: ") {
+        return Some(said);
+    }
+    let rest = message.strip_prefix(b"API: PID=")?;
+    let rest = scan::after(rest, b" TID=")?;
+    let said = rest[scan::lead(rest, |byte| byte.is_ascii_digit()).len()..].trim_ascii_start();
+    Some(said.strip_prefix(b"DismApi.dll: ").unwrap_or(said))
+}
+
+/// Whether a failed step harms nothing: a question that found no answer, or
+/// work that is not known, unless servicing itself says what went wrong.
+fn is_harmless(phase: Phase, code: u32) -> bool {
+    phase == Phase::Inventory || phase == Phase::Service && code & 0xffff_0000 != 0x800f_0000
 }
 
 /// Code of a failing line, in any of the four spellings; lines below `Error`

@@ -72,6 +72,34 @@ pub struct ParseCounts {
     pub records: u64,
     /// Records that no grammar made anything of.
     pub unknown: u64,
+    /// Failing result codes that records end with.
+    #[serde(default)]
+    pub codes: u64,
+    /// Those of them that no rule understood: neither as an event, nor as noise
+    /// that healthy machines print too. A share that jumps means that a new
+    /// Windows changed what it writes.
+    #[serde(default)]
+    pub unknown_codes: u64,
+}
+
+impl ParseCounts {
+    /// Adds the counts of another file.
+    pub fn add(&mut self, more: Self) {
+        self.lines += more.lines;
+        self.cut_lines += more.cut_lines;
+        self.records += more.records;
+        self.unknown += more.unknown;
+        self.codes += more.codes;
+        self.unknown_codes += more.unknown_codes;
+    }
+
+    /// Takes note of a record's failing code, and whether a rule knew it.
+    fn note_code(&mut self, code: Option<u32>, is_known: bool) {
+        if code.is_some_and(|code| code & 0x8000_0000 != 0) {
+            self.codes += 1;
+            self.unknown_codes += u64::from(!is_known);
+        }
+    }
 }
 
 /// Reads one log, in any cut.

@@ -29,12 +29,16 @@ pub(super) fn print(parsed: &ParsedFile, out: &mut impl Write) -> io::Result<()>
     let counts = parsed.counts;
     writeln!(
         out,
-        "{} events, read as {} ({} lines, {} records, {} lines cut)",
+        "{} events, read as {} ({} lines, {} records, {} lines cut; not understood: {} records, \
+         {} of {} failing codes)",
         rows.len(),
         parsed.kind,
         counts.lines,
         counts.records,
-        counts.cut_lines
+        counts.cut_lines,
+        counts.unknown,
+        counts.unknown_codes,
+        counts.codes
     )
 }
 

@@ -209,7 +209,7 @@ impl Source {
                 }
             }
             if file.finish(moment.last_look, moment.now_ms) {
-                add_counts(&mut self.closed_counts, file.counts());
+                self.closed_counts.add(file.counts());
                 file.close();
             }
         }
@@ -312,7 +312,7 @@ impl Source {
     pub(crate) fn counts(&self) -> ParseCounts {
         let mut sum = self.closed_counts;
         for file in self.files() {
-            add_counts(&mut sum, file.counts());
+            sum.add(file.counts());
         }
         sum
     }
@@ -338,11 +338,4 @@ fn is_absence(error: &io::Error) -> bool {
         error.kind(),
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
     )
-}
-
-fn add_counts(sum: &mut ParseCounts, more: ParseCounts) {
-    sum.lines += more.lines;
-    sum.cut_lines += more.cut_lines;
-    sum.records += more.records;
-    sum.unknown += more.unknown;
 }

@@ -119,9 +119,10 @@ impl CbsGrammar {
         };
         if !understood {
             report.counts.unknown += 1;
-            if report.with_noise {
-                self.noise(&head, report);
-            }
+        }
+        // Most records end with no code, or with that of success.
+        if head.message.ends_with(b"]") {
+            self.ledger(&head, understood, report);
         }
     }
 

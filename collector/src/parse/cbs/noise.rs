@@ -27,15 +27,15 @@ const NOISE: &[(u32, &[u8])] = &[
 ];
 
 impl CbsGrammar {
-    /// Tells a record as noise if it is a known false alarm.
-    pub(super) fn noise(&mut self, head: &Head<'_>, report: &mut Report<'_>) {
-        let Some(code) = scan::hresult(head.message) else {
+    /// Takes note of a record's code, and tells a known false alarm as noise
+    /// where it is asked for.
+    pub(super) fn ledger(&mut self, head: &Head<'_>, understood: bool, report: &mut Report<'_>) {
+        let Some(code) = scan::hresult(head.message).filter(|code| code & 0x8000_0000 != 0) else {
             return;
         };
-        let known = NOISE
-            .iter()
-            .any(|(noisy, mark)| *noisy == code && scan::contains(head.message, mark));
-        if known {
+        let noise = !understood && is_noise(code, head.message);
+        report.counts.note_code(Some(code), understood || noise);
+        if noise && report.with_noise {
             let mut event = self.begin(report, Phase::Maintenance, EventResult::Info);
             event.source = super::super::report::text(head.source);
             event.hresult = Some(code);
@@ -43,4 +43,10 @@ impl CbsGrammar {
             report.tell(event);
         }
     }
+}
+
+fn is_noise(code: u32, message: &[u8]) -> bool {
+    NOISE
+        .iter()
+        .any(|(noisy, mark)| *noisy == code && scan::contains(message, mark))
 }

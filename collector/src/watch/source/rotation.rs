@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Archives, Moment, Source, add_counts, is_absence};
+use super::{Archives, Moment, Source, is_absence};
 use crate::watch::file_id::FileId;
 use crate::watch::opened::Opened;
 use crate::watch::text_file::FollowedFile;
@@ -155,7 +155,7 @@ impl Source {
 
     fn bury(&mut self, file: &mut FollowedFile, moment: Moment) {
         let counts = file.counts();
-        add_counts(&mut self.closed_counts, counts);
+        self.closed_counts.add(counts);
         file.close();
         self.skipped_events += file.take_events(moment.oldest_ms, &mut self.ready);
     }

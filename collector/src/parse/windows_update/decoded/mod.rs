@@ -85,9 +85,13 @@ impl DecodedGrammar {
         self.lose_patience(report);
         if !self.message(&head, report) {
             report.counts.unknown += 1;
-            if report.with_noise && head.text.starts_with(b"*FAILED*") {
+            let failed = head.text.starts_with(b"*FAILED*");
+            let code = scan::after(head.text, b"[").and_then(scan::hex_code);
+            // What handlers call failed is noise as a rule: the verdicts decide.
+            report.counts.note_code(code.filter(|_| failed), true);
+            if report.with_noise && failed {
                 let mut event = self.begin(&head, report, Phase::Service, EventResult::Info);
-                event.hresult = scan::after(head.text, b"[").and_then(scan::hex_code);
+                event.hresult = code;
                 event.noise = true;
                 report.tell(event);
             }
