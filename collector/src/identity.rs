@@ -1,18 +1,16 @@
 //! Who this device is: the certificate says it, for life.
 //!
-//! The gateway reads the same certificate and believes nothing else; the
-//! collector needs the name too, because event ids are derived from it.
+//! The gateway reads the same certificate by the same rule and believes nothing
+//! else; the collector needs the name too, because event ids are derived from it.
 
 use std::path::{Path, PathBuf};
 
+use kbwatch_proto::identity::{self, DEVICE_URN};
 use x509_parser::extensions::GeneralName;
 use x509_parser::pem::parse_x509_pem;
 use x509_parser::prelude::X509Certificate;
 
 use crate::config::CollectorConfig;
-
-/// A certificate's alternative name that states a device.
-const URI_PREFIX: &str = "urn:kbwatch:device:";
 
 /// No name for this device; a person must mend the certificate or its path.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +33,15 @@ pub enum IdentityError {
         /// The file.
         path: PathBuf,
     },
+    /// A name that no gateway takes.
+    #[error(
+        "{stated:?} is no device id: letters, digits, '.', '_' and '-', at most 128; \
+         mend the certificate or declared_device"
+    )]
+    Impossible {
+        /// What was stated.
+        stated: String,
+    },
     /// Neither certificate nor declaration.
     #[error("who is this device? set tls.cert, or declared_device on loopback")]
     Unstated,
@@ -46,7 +53,7 @@ pub fn device_id(config: &CollectorConfig) -> Result<String, IdentityError> {
         return of_certificate(&tls.cert);
     }
     match &config.declared_device {
-        Some(declared) => Ok(declared.trim().to_lowercase()),
+        Some(declared) => valid(declared.trim()),
         None => Err(IdentityError::Unstated),
     }
 }
@@ -64,11 +71,13 @@ fn of_certificate(path: &Path) -> Result<String, IdentityError> {
     let name = uri_name(&certificate)
         .or_else(|| common_name(&certificate))
         .ok_or_else(nameless)?;
-    let name = name.trim().to_lowercase();
-    if name.is_empty() {
-        return Err(nameless());
-    }
-    Ok(name)
+    valid(&name)
+}
+
+fn valid(stated: &str) -> Result<String, IdentityError> {
+    identity::device_id(stated).ok_or_else(|| IdentityError::Impossible {
+        stated: stated.chars().take(64).collect(),
+    })
 }
 
 fn uri_name(certificate: &X509Certificate<'_>) -> Option<String> {
@@ -78,14 +87,14 @@ fn uri_name(certificate: &X509Certificate<'_>) -> Option<String> {
         .general_names
         .iter()
         .find_map(|name| match name {
-            GeneralName::URI(uri) => uri.strip_prefix(URI_PREFIX).map(str::to_owned),
+            GeneralName::URI(uri) => uri.strip_prefix(DEVICE_URN).map(str::to_owned),
             _ => None,
         })
 }
 
 fn common_name(certificate: &X509Certificate<'_>) -> Option<String> {
-    let name = certificate.subject().iter_common_name().next()?;
-    name.as_str().ok().map(str::to_owned)
+    let mut names = certificate.subject().iter_common_name();
+    names.find_map(|name| name.as_str().ok().map(str::to_owned))
 }
 
 #[cfg(test)]
@@ -121,6 +130,16 @@ mod tests {
     fn without_a_uri_the_common_name_is_the_device() {
         let file = certificate("PC-1.bank.example", None);
         assert_eq!(of_certificate(file.path()).unwrap(), "pc-1.bank.example");
+    }
+
+    #[test]
+    fn a_name_that_no_gateway_takes_is_refused_here_already() {
+        let file = certificate("No such device", None);
+        let refused = of_certificate(file.path()).unwrap_err();
+        assert!(refused.to_string().contains("No such device"), "{refused}");
+        // As the gateway would: it trims nothing.
+        let file = certificate("OTHER", Some("urn:kbwatch:device: pc-1"));
+        assert!(of_certificate(file.path()).is_err());
     }
 
     #[test]
