@@ -8,6 +8,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use kbwatch_proto::hex;
 use serde::{Deserialize, Serialize};
 
 use crate::parse::ParserCheckpoint;
@@ -198,7 +199,7 @@ fn store_file(file: &RememberedFile) -> StoredFile {
         fingerprint: file.fingerprint,
         offset: file.checkpoint.offset,
         line: file.checkpoint.line,
-        context: to_hex(&file.checkpoint.context),
+        context: hex::encode(&file.checkpoint.context),
         parser_version: file.parser_version,
         history_len: file.history_len,
         finished: file.finished,
@@ -214,33 +215,13 @@ fn restore_file(stored: StoredFile) -> Option<RememberedFile> {
         checkpoint: ParserCheckpoint {
             offset: stored.offset,
             line: stored.line,
-            context: from_hex(&stored.context)?,
+            context: hex::decode(&stored.context)?,
         },
         parser_version: stored.parser_version,
         history_len: stored.history_len,
         finished: stored.finished,
         version: stored.version,
     })
-}
-
-fn to_hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .map(|digit| char::from(DIGITS[usize::from(digit)]))
-        .collect()
-}
-
-fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    if !rest.is_empty() || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-        return None;
-    }
-    pairs
-        .iter()
-        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
-        .collect()
 }
 
 #[cfg(test)]
@@ -306,13 +287,5 @@ mod tests {
             Notebook::new(folder.path(), "pc-1").load(),
             Memory::default()
         );
-    }
-
-    #[test]
-    fn a_multibyte_context_is_refused_rather_than_misread() {
-        assert_eq!(from_hex("00ff"), Some(vec![0, 255]));
-        assert_eq!(from_hex("0"), None);
-        assert_eq!(from_hex("+1"), None);
-        assert_eq!(from_hex("é"), None);
     }
 }

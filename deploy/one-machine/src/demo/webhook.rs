@@ -15,6 +15,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use hmac::{Hmac, KeyInit, Mac};
+use kbwatch_proto::hex;
 use serde::Deserialize;
 use sha2::Sha256;
 use tokio::net::TcpListener;
@@ -130,24 +131,13 @@ fn is_signed(secret: &str, headers: &HeaderMap, body: &[u8]) -> bool {
         return false;
     };
     let stated = stated.strip_prefix("sha256=").unwrap_or(stated);
-    let Some(stated) = from_hex(stated) else {
+    let Some(stated) = hex::decode(stated) else {
         return false;
     };
     Hmac::<Sha256>::new_from_slice(secret.as_bytes()).is_ok_and(|mut mac| {
         mac.update(body);
         mac.verify_slice(&stated).is_ok()
     })
-}
-
-fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let digits = text.as_bytes();
-    let (pairs, []) = digits.as_chunks::<2>() else {
-        return None;
-    };
-    pairs
-        .iter()
-        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
-        .collect()
 }
 
 #[cfg(test)]
