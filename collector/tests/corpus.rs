@@ -3,11 +3,12 @@
 //!
 //! The excerpts are no part of this repository. Their folder is
 //! `KBWATCH_CORPUS`, or `shared/corpus` beside the repository; without it the
-//! test says so and passes.
+//! test says so aloud and passes.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::collections::{BTreeMap, HashSet};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -53,11 +54,13 @@ struct Score {
 #[test]
 fn real_logs_are_read_as_people_read_them() {
     let Some(folder) = corpus() else {
-        println!(
+        // Past the test's own output, which is shown only when it fails.
+        let said = writeln!(
+            std::io::stderr(),
             "NOT CHECKED: no folder of real excerpts at KBWATCH_CORPUS or shared/corpus beside \
              the repository"
         );
-        return;
+        return said.unwrap();
     };
     let mut score = Score::default();
     for (log, expected) in cases(&folder) {
@@ -87,6 +90,13 @@ fn real_logs_are_read_as_people_read_them() {
 
 fn corpus() -> Option<PathBuf> {
     let named = std::env::var_os("KBWATCH_CORPUS").map(PathBuf::from);
+    if let Some(named) = &named {
+        assert!(
+            named.is_dir(),
+            "KBWATCH_CORPUS is no folder: {}",
+            named.display()
+        );
+    }
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
     let beside = repository
         .and_then(Path::parent)
