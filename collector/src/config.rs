@@ -144,7 +144,7 @@ impl Default for CollectorConfig {
             checkpoint_s: 5,
             refused_max_bytes: 16 * 1024 * 1024,
             connect_timeout_ms: 10_000,
-            receipt_timeout_ms: 60_000,
+            receipt_timeout_ms: 120_000,
             backoff_max_ms: 60_000,
             keepalive_s: 60,
             stop_grace_ms: 10_000,

@@ -173,6 +173,15 @@ mod tests {
     }
 
     #[test]
+    fn a_collector_hears_the_retry_before_it_hangs_up() {
+        let collector = include_str!("../../../deploy/config/collector.toml");
+        let collector: toml::Table = toml::from_str(collector).unwrap();
+        let patience = collector["receipt_timeout_ms"].as_integer().unwrap();
+        let deadline = IngestConfig::default().receive.receipt_deadline_ms;
+        assert!(u64::try_from(patience).unwrap() >= deadline + 10_000);
+    }
+
+    #[test]
     fn the_environment_wins_over_the_file() {
         let mut config = IngestConfig::default();
         config
