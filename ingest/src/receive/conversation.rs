@@ -144,6 +144,14 @@ impl Conversation {
             }
         };
         let reply = Reply::to(&batch, self.shared.config.retry_after_ms);
+        // Before anything that costs: rubbish is paid for too.
+        if let Err(wait) = self.spend(batch.payload.len()) {
+            counted.answered(Answer::Retry);
+            let wait_ms = u32::try_from(wait.as_millis()).unwrap_or(u32::MAX);
+            return Ok(Some(
+                reply.retry_after(wait_ms, "more bytes than one sender may send"),
+            ));
+        }
         if let Err(refusal) = check_envelope(&batch) {
             let reason = refusal.reason();
             let refused = &self.shared.metrics.refused;
@@ -151,13 +159,6 @@ impl Conversation {
             debug!(reason, device_id, %refusal, "refused a batch");
             counted.answered(Answer::Refused);
             return Ok(Some(reply.refused(refusal.to_string())));
-        }
-        if let Err(wait) = self.spend(batch.payload.len()) {
-            counted.answered(Answer::Retry);
-            let wait_ms = u32::try_from(wait.as_millis()).unwrap_or(u32::MAX);
-            return Ok(Some(
-                reply.retry_after(wait_ms, "more bytes than one sender may send"),
-            ));
         }
         let bytes = u32::try_from(batch.payload.len()).unwrap_or(u32::MAX);
         let budget = self.shared.budget.clone();
