@@ -11,9 +11,12 @@ use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, fmt, registry};
 
-/// Brokers and partitions come and go in these tests: that clients notice it is
-/// no news. What store and receive make of it is shown.
-pub(crate) const SHOWN: &str = "info,kbwatch_ingest::kafka=error";
+/// Brokers come and go in these tests: that clients notice it is no news. What
+/// store and receive make of it is shown.
+const SHOWN: &str = "info,kbwatch_ingest::kafka=error";
+
+/// The same for processes, whose words are not kept for a failing test.
+pub(crate) const SHOWN_OF_PROCESSES: &str = "warn,kbwatch_ingest::kafka=error";
 
 static AUDITED: Mutex<Vec<String>> = Mutex::new(Vec::new());
 

@@ -15,7 +15,7 @@ use kbwatch_ingest::journal::lag;
 use tokio::sync::OnceCell;
 
 use crate::gateway::until;
-use crate::hearing::SHOWN;
+use crate::hearing::SHOWN_OF_PROCESSES;
 
 static BROKERS: OnceCell<String> = OnceCell::const_new();
 static TOPICS: AtomicU32 = AtomicU32::new(0);
@@ -155,7 +155,7 @@ impl Store {
         let process = Command::new(env!("CARGO_BIN_EXE_kbwatch-ingest"))
             .args(["store", "--config"])
             .arg(&file)
-            .env("KBWATCH_LOG", SHOWN)
+            .env("KBWATCH_LOG", SHOWN_OF_PROCESSES)
             .env("KBWATCH_CLICKHOUSE_URL", url)
             .env("KBWATCH_CLICKHOUSE_USER", &connection.user)
             .env("KBWATCH_CLICKHOUSE_PASSWORD", &connection.password)
