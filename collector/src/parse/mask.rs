@@ -17,19 +17,27 @@ const SHARED: [&str; 5] = ["public", "default", "all users", "default user", MAS
 
 /// The text without user names, account SIDs and credentials.
 pub(crate) fn mask(text: &str) -> String {
+    let mut masked = text.to_owned();
+    mask_in_place(&mut masked);
+    masked
+}
+
+/// Takes user names, account SIDs and credentials out of a text.
+pub(crate) fn mask_in_place(text: &mut String) {
     let bytes = text.as_bytes();
     let holds = |mark: &[u8]| memmem::find(bytes, mark).is_some();
-    let mut masked = text.to_owned();
-    if memchr::memchr2(b'\\', b'/', bytes).is_some() {
-        masked = mask_homes(&masked);
+    let paths = memchr::memchr2(b'\\', b'/', bytes).is_some();
+    let accounts = holds(b"S-1-") || holds(b"s-1-");
+    let credentials = memchr::memchr(b'@', bytes).is_some() && holds(b"://");
+    if paths {
+        *text = mask_homes(text);
     }
-    if holds(b"S-1-") || holds(b"s-1-") {
-        masked = mask_sids(&masked);
+    if accounts {
+        *text = mask_sids(text);
     }
-    if memchr::memchr(b'@', bytes).is_some() && holds(b"://") {
-        masked = mask_credentials(&masked);
+    if credentials {
+        *text = mask_credentials(text);
     }
-    masked
 }
 
 fn is_separator(c: char) -> bool {
@@ -174,6 +182,12 @@ mod tests {
             "via http://***@proxy:8080/x"
         );
         assert_eq!(mask("https://wsus.example/a@b"), "https://wsus.example/a@b");
+    }
+
+    #[test]
+    fn a_path_is_masked_wherever_it_stands() {
+        let text = r#"wusa "C:\Users\wang\kb5022286.msu" /quiet"#;
+        assert_eq!(mask(text), r#"wusa "C:\Users\***\kb5022286.msu" /quiet"#);
     }
 
     #[test]

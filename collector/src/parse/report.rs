@@ -6,7 +6,7 @@ use kbwatch_proto::ids::EventId;
 use kbwatch_proto::words::{EventResult, Phase, SourceKind, TimeSource};
 
 use super::clock::{OffsetClock, Trust};
-use super::mask::{clip, mask};
+use super::mask::{clip, mask, mask_in_place};
 use super::{Origin, PARSER_VERSION, ParseCounts};
 
 /// A record that events are made from.
@@ -118,7 +118,7 @@ pub(crate) fn put(event: &mut UpdateEvent, name: &str, value: impl Into<String>)
     }
 }
 
-/// Cuts every text to its limit.
+/// Masks every text, whatever grammar it came from, and cuts it to its limit.
 fn keep_limits(event: &mut UpdateEvent) {
     let texts = [
         &mut event.source,
@@ -141,13 +141,12 @@ fn keep_limits(event: &mut UpdateEvent) {
         &mut event.target_state,
         &mut event.origin,
     ];
-    for text in texts {
+    for text in texts.into_iter().chain(event.extra.values_mut()) {
+        mask_in_place(text);
         clip_in_place(text, MAX_TEXT_LEN);
     }
+    mask_in_place(&mut event.evidence);
     clip_in_place(&mut event.evidence, MAX_EVIDENCE_LEN);
-    for text in event.extra.values_mut() {
-        clip_in_place(text, MAX_TEXT_LEN);
-    }
 }
 
 fn clip_in_place(text: &mut String, limit: usize) {
