@@ -1,0 +1,76 @@
+# shellcheck shell=bash
+# `./run soak fuzz`: every target for some minutes, guided by coverage, on the
+# stable toolchain. Sourced by run.
+
+FUZZ_FLAGS="-Cpasses=sancov-module \
+-Cllvm-args=-sanitizer-coverage-level=4 \
+-Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
+-Cllvm-args=-sanitizer-coverage-pc-table \
+-Cllvm-args=-sanitizer-coverage-trace-compares"
+
+FUZZ_TARGETS="cbs dism wu_decoded wu_legacy event_xml systeminfo wmic_qfe get_hotfix checksur \
+mosetup panther configmgr wusa event_rendered setup_event_rendered reporting_events setupdiag \
+file cabinet detect checkpoint unpack block"
+
+# Builds the fuzzer apart from everything else. The flags need a target of
+# their own, or they would reach build scripts too.
+fuzz_build() {
+  FUZZ_HOST=$(rustc -vV | sed -n 's/^host: //p')
+  RUSTFLAGS="$FUZZ_FLAGS --cfg fuzzing" cargo build --release --quiet \
+    --manifest-path collector/fuzz/Cargo.toml --target "$FUZZ_HOST" --target-dir target/fuzz/build
+}
+
+# One target until its time is up; what it finds stays in target/fuzz/findings.
+fuzz_target() {
+  local name=$1 seconds=$2 seed=$3
+  local corpus=target/fuzz/corpus/$name log=target/fuzz/$name.log
+  local excerpts=${KBWATCH_CORPUS:-../shared/corpus}
+  mkdir -p "$corpus" target/fuzz/findings
+  local folders=("$corpus" collector/tests/fixtures)
+  [[ ! -d $excerpts ]] || folders+=("$excerpts")
+  local status=0
+  KBWATCH_FUZZ_TARGET=$name KBWATCH_FUZZ_SEEDS=$corpus nice -n 19 \
+    "target/fuzz/build/$FUZZ_HOST/release/kbwatch-fuzz" "${folders[@]}" \
+    -seed="$seed" -max_total_time="$seconds" -max_len=16384 -timeout=20 -rss_limit_mb=1024 \
+    -dict=collector/fuzz/words.dict -artifact_prefix="target/fuzz/findings/$name-" \
+    -reload=0 -print_final_stats=1 >"$log" 2>&1 || status=$?
+  local runs
+  runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
+  local covered
+  covered=$(sed -n 's/.* cov: \([0-9]*\) .*/\1/p' "$log" | tail -n 1)
+  say "$(printf '%-22s %10s runs, %6s edges, status %s' "$name" "${runs:-0}" "${covered:-0}" "$status")"
+  FUZZ_RESULTS+="${FUZZ_RESULTS:+,}\"$name\":{\"runs\":${runs:-0},\"edges\":${covered:-0},\"status\":$status}"
+  if [[ $status != 0 ]]; then
+    tail -n 20 "$log" >&2
+    FUZZ_FINDINGS=$((FUZZ_FINDINGS + 1))
+  fi
+}
+
+# soak_fuzz [--minutes M] [--target T]… [--seed S]
+soak_fuzz() {
+  local minutes=1 seed=$RANDOM targets=()
+  while [[ $# -gt 0 ]]; do
+    case $1 in
+      --minutes) minutes=$2 ;;
+      --target) targets+=("$2") ;;
+      --seed) seed=$2 ;;
+      *)
+        say "soak fuzz knows --minutes M, --target T and --seed S, not $1"
+        return 64
+        ;;
+    esac
+    shift 2
+  done
+  # shellcheck disable=SC2206 # names are words
+  [[ ${#targets[@]} -gt 0 ]] || targets=($FUZZ_TARGETS)
+  echo "seed $seed"
+  step "build the fuzzer" fuzz_build >&2
+  FUZZ_RESULTS="" FUZZ_FINDINGS=0
+  local seconds name
+  seconds=$(awk "BEGIN {print int($minutes * 60)}")
+  for name in "${targets[@]}"; do
+    fuzz_target "$name" "$seconds" "$seed"
+  done
+  echo "SOAK {\"name\":\"fuzz\",\"seed\":$seed,\"seconds\":$seconds,\"findings\":$FUZZ_FINDINGS,\"targets\":{$FUZZ_RESULTS}}"
+  [[ $FUZZ_FINDINGS == 0 ]]
+}
