@@ -50,12 +50,25 @@ pub struct CollectorConfig {
     pub batch_max_age_ms: u32,
     /// Batches without a receipt after which reading pauses.
     pub outbox_max_batches: u32,
+    /// The same, in bytes of all batches.
+    pub outbox_max_bytes: u32,
     /// Batches that may be under way at once.
     pub in_flight_batches: u32,
     /// Seconds between two writes of the checkpoint while it changes.
     pub checkpoint_s: u32,
     /// Bytes that batches refused by the gateway may occupy.
     pub refused_max_bytes: u64,
+    /// Bytes on disk for what would rotate away while no gateway answers; 0 for
+    /// none.
+    pub spool_max_bytes: u64,
+    /// Seconds that a full outbox waits for any receipt before that begins.
+    pub spool_after_s: u32,
+    /// Bytes of logs read per second; 0 for no bound.
+    pub read_max_bytes_per_s: u32,
+    /// Bytes sent per second, over a while; 0 for no bound.
+    pub send_max_bytes_per_s: u32,
+    /// The first contact comes after a random part of this, in milliseconds.
+    pub start_spread_ms: u32,
     /// Milliseconds that connecting may take.
     pub connect_timeout_ms: u32,
     /// Milliseconds without any receipt after which a connection is given up.
@@ -140,12 +153,18 @@ impl Default for CollectorConfig {
             batch_max_events: 500,
             batch_max_age_ms: 1_000,
             outbox_max_batches: 64,
+            outbox_max_bytes: 4 * 1024 * 1024,
             in_flight_batches: 8,
             checkpoint_s: 5,
             refused_max_bytes: 16 * 1024 * 1024,
+            spool_max_bytes: 64 * 1024 * 1024,
+            spool_after_s: 600,
+            read_max_bytes_per_s: 8 * 1024 * 1024,
+            send_max_bytes_per_s: 256 * 1024,
+            start_spread_ms: 30_000,
             connect_timeout_ms: 10_000,
             receipt_timeout_ms: 120_000,
-            backoff_max_ms: 60_000,
+            backoff_max_ms: 600_000,
             keepalive_s: 60,
             stop_grace_ms: 10_000,
         }
@@ -204,7 +223,7 @@ impl CollectorConfig {
         Ok(())
     }
 
-    fn ranges(&self) -> [(&'static str, u32, i64, i64); 13] {
+    fn ranges(&self) -> [(&'static str, u32, i64, i64); 18] {
         let most_events = i64::try_from(kbwatch_proto::batch::MAX_EVENTS).unwrap_or(i64::MAX);
         [
             ("history_days", self.history_days, 1, 36_500),
@@ -213,6 +232,21 @@ impl CollectorConfig {
             ("batch_max_events", self.batch_max_events, 1, most_events),
             ("batch_max_age_ms", self.batch_max_age_ms, 0, 3_600_000),
             ("outbox_max_batches", self.outbox_max_batches, 1, 10_000),
+            ("outbox_max_bytes", self.outbox_max_bytes, 65_536, 1 << 30),
+            ("spool_after_s", self.spool_after_s, 1, 86_400),
+            (
+                "read_max_bytes_per_s",
+                self.read_max_bytes_per_s,
+                0,
+                i64::from(u32::MAX),
+            ),
+            (
+                "send_max_bytes_per_s",
+                self.send_max_bytes_per_s,
+                0,
+                i64::from(u32::MAX),
+            ),
+            ("start_spread_ms", self.start_spread_ms, 0, 3_600_000),
             ("in_flight_batches", self.in_flight_batches, 1, 1_000),
             ("checkpoint_s", self.checkpoint_s, 0, 86_400),
             ("connect_timeout_ms", self.connect_timeout_ms, 1, 600_000),

@@ -5,12 +5,46 @@
 
 use std::path::{Path, PathBuf};
 
-use kbwatch_proto::identity::{self, DEVICE_URN};
 use x509_parser::extensions::GeneralName;
 use x509_parser::pem::parse_x509_pem;
-use x509_parser::prelude::X509Certificate;
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+use kbwatch_proto::identity::{self, DEVICE_URN, ROLE_URN};
 
 use crate::config::CollectorConfig;
+
+/// Roles that let a certificate speak for others.
+const SPEAKING_ROLES: [&str; 2] = ["carrier", "importer"];
+
+/// Whom a certificate names, and whether it may speak for others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Named {
+    pub(crate) id: String,
+    pub(crate) speaks_for_others: bool,
+}
+
+/// Reads a certificate in DER; `None` where it names nobody.
+pub(crate) fn of_der(der: &[u8]) -> Option<Named> {
+    let (name, speaks_for_others) = stated_by(der)?;
+    Some(Named {
+        id: identity::device_id(&name)?,
+        speaks_for_others,
+    })
+}
+
+/// The name that a certificate states, whatever it is, and whether it has a
+/// role that speaks for others.
+fn stated_by(der: &[u8]) -> Option<(String, bool)> {
+    let (_, certificate) = X509Certificate::from_der(der).ok()?;
+    let uris = uris(&certificate)?;
+    let device = uris.iter().find_map(|uri| uri.strip_prefix(DEVICE_URN));
+    let name = match device {
+        Some(device) => device.to_owned(),
+        None => common_name(&certificate)?,
+    };
+    let mut roles = uris.iter().filter_map(|uri| uri.strip_prefix(ROLE_URN));
+    Some((name, roles.any(|role| SPEAKING_ROLES.contains(&role))))
+}
 
 /// No name for this device; a person must mend the certificate or its path.
 #[derive(Debug, thiserror::Error)]
@@ -67,10 +101,7 @@ fn of_certificate(path: &Path) -> Result<String, IdentityError> {
         path: path.to_owned(),
     };
     let (_, pem) = parse_x509_pem(&bytes).map_err(|_| nameless())?;
-    let certificate = pem.parse_x509().map_err(|_| nameless())?;
-    let name = uri_name(&certificate)
-        .or_else(|| common_name(&certificate))
-        .ok_or_else(nameless)?;
+    let (name, _) = stated_by(&pem.contents).ok_or_else(nameless)?;
     valid(&name)
 }
 
@@ -80,16 +111,15 @@ fn valid(stated: &str) -> Result<String, IdentityError> {
     })
 }
 
-fn uri_name(certificate: &X509Certificate<'_>) -> Option<String> {
-    let names = certificate.subject_alternative_name().ok()??;
-    names
-        .value
-        .general_names
-        .iter()
-        .find_map(|name| match name {
-            GeneralName::URI(uri) => uri.strip_prefix(DEVICE_URN).map(str::to_owned),
-            _ => None,
-        })
+/// Names that are URIs; `None` where the names cannot be read.
+fn uris<'a>(certificate: &'a X509Certificate<'_>) -> Option<Vec<&'a str>> {
+    let names = certificate.subject_alternative_name().ok()?;
+    let names = names.iter().flat_map(|names| &names.value.general_names);
+    let uris = names.filter_map(|name| match name {
+        GeneralName::URI(uri) => Some(*uri),
+        _ => None,
+    });
+    Some(uris.collect())
 }
 
 fn common_name(certificate: &X509Certificate<'_>) -> Option<String> {

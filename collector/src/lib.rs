@@ -9,8 +9,10 @@
 //! of them run in one process; a [`Sender`] keeps one connection to the
 //! gateway; [`run()`] joins the two into what the binary does.
 
+pub mod carry;
 pub mod config;
 pub mod identity;
+pub mod import;
 pub mod parse;
 pub mod parse_command;
 pub mod pipeline;
@@ -19,14 +21,17 @@ pub mod send;
 pub mod standing;
 
 mod outbox;
+mod pace;
 mod pack;
 mod refused;
 mod remember;
+mod spool;
+mod traffic;
 mod watch;
 mod zone;
 
 pub use config::{CollectorConfig, SourcesConfig, TlsConfig};
 pub use pipeline::{Collector, OpenError};
 pub use run::{RunError, RunSummary, run, run_once};
-pub use send::{Exchanged, SendError, Sender};
+pub use send::{DeliverError, Exchanged, SendError, Sender};
 pub use standing::{Counts, Pending, Stepped};

@@ -1,11 +1,12 @@
 //! `kbwatch-collector`: reads Windows update logs and reports them.
 
-use std::fs::File;
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use kbwatch_collector::carry::{self, CarryArgs};
+use kbwatch_collector::import::{self, ImportArgs};
 use kbwatch_collector::parse_command::{self, ParseArgs};
 use kbwatch_collector::{CollectorConfig, RunError, RunSummary, SendError, run, run_once};
 use tokio::sync::watch;
@@ -41,6 +42,10 @@ enum Command {
     Run(RunArgs),
     /// Print the update events that log files hold.
     Parse(ParseArgs),
+    /// Send logs that were collected by hand as those of their device.
+    Import(ImportArgs),
+    /// Take batches across an air gap in one file, and receipts back.
+    Carry(CarryArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -66,6 +71,8 @@ fn main() -> ExitCode {
             start(&args)
         }
         Command::Parse(args) => parse_command::run(&args),
+        Command::Import(args) => import::run(&args),
+        Command::Carry(args) => carry::run(&args),
     }
 }
 
@@ -98,7 +105,7 @@ fn start(args: &RunArgs) -> ExitCode {
         }
     };
     // Held until the process ends.
-    let _lock = match lock_state(&config.state_dir) {
+    let _lock = match run::lock_state(&config.state_dir) {
         Ok(lock) => lock,
         Err(error) => {
             let path = config.state_dir.display();
@@ -128,14 +135,6 @@ fn start(args: &RunArgs) -> ExitCode {
             }
         }
     }
-}
-
-/// Two collectors on one checkpoint would overwrite each other's.
-fn lock_state(folder: &Path) -> std::io::Result<File> {
-    std::fs::create_dir_all(folder)?;
-    let lock = File::create(folder.join("lock"))?;
-    lock.try_lock()?;
-    Ok(lock)
 }
 
 async fn work(config: CollectorConfig, once: bool) -> Result<RunSummary, RunError> {

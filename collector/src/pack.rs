@@ -63,6 +63,15 @@ impl Packer {
         }
     }
 
+    /// A batch of an earlier process, as if this one had made it.
+    pub(crate) fn restamp(&self, batch: Batch) -> Batch {
+        Batch {
+            epoch: self.epoch,
+            declared_device: self.declared_device.clone(),
+            ..batch
+        }
+    }
+
     /// Events in portions of one batch each.
     pub(crate) fn split(&self, mut events: Vec<UpdateEvent>) -> Vec<Contents> {
         let mut portions = Vec::new();

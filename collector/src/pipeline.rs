@@ -7,27 +7,36 @@
 
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use kbwatch_proto::batch::{self, Contents};
-use kbwatch_proto::event::{FactsSnapshot, Health};
+use kbwatch_proto::event::FactsSnapshot;
 
 use crate::config::{CollectorConfig, ConfigError, SourcesConfig};
 use crate::identity::{self, IdentityError};
 use crate::outbox::Outbox;
+use crate::pace::Pace;
 use crate::pack::Packer;
 use crate::parse::{FileKind, ParseCounts};
 use crate::refused::RefusedFolder;
 use crate::remember::Notebook;
+use crate::spool::Spool;
 use crate::standing::{Counts, Pending, Stepped};
+use crate::traffic::Traffic;
 use crate::watch::facts::FactsSource;
-use crate::watch::source::{Archives, Moment, READ_BUDGET, Source, SourcePlan};
+use crate::watch::source::{Archives, Source, SourcePlan};
 
 mod answers;
+mod health;
+mod reading;
+mod spooling;
 
 const DAY_MS: i64 = 24 * 3_600_000;
 const YEAR_MS: i64 = 365 * DAY_MS;
+
+/// Seconds of reading and of sending that can be saved up while idle.
+const READ_SAVING_S: u64 = 1;
+const SEND_SAVING_S: u64 = 20;
 
 /// A collector that cannot start; a person must act.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +80,17 @@ pub struct Collector {
     memory_moved: bool,
     saved_at_ms: i64,
     refused: RefusedFolder,
+    spool: Spool,
+    /// Receipts taken, now and at the last step.
+    answers: u64,
+    answers_seen: u64,
+    /// Since when a full outbox waits for any receipt.
+    unanswered_since_ms: Option<i64>,
+    /// Which source looks first.
+    turn: usize,
+    read_pace: Pace,
+    send_pace: Pace,
+    traffic: Traffic,
     counts: Counts,
 }
 
@@ -95,6 +115,7 @@ impl Collector {
                 Source::new(plan, Arc::clone(&device_id), files)
             })
             .collect();
+        let spool = Spool::open(&config.state_dir, config.spool_max_bytes);
         Ok(Self {
             packer: Packer::new(&config, &device_id),
             device_id,
@@ -108,16 +129,49 @@ impl Collector {
             },
             facts_hash: memory.facts_hash,
             facts_due: false,
-            outbox: Outbox::new(config.outbox_max_batches, config.in_flight_batches),
+            outbox: Outbox::new(
+                config.outbox_max_batches,
+                config.outbox_max_bytes,
+                config.in_flight_batches,
+            ),
             open_since_ms: None,
             heartbeat_at_ms: 0,
             notebook,
             memory_moved: false,
             saved_at_ms: 0,
             refused: RefusedFolder::new(&config.state_dir, config.refused_max_bytes),
-            counts: Counts::default(),
+            counts: Counts {
+                recovered_events: spool.events(),
+                ..Counts::default()
+            },
+            spool,
+            answers: 0,
+            answers_seen: 0,
+            unanswered_since_ms: None,
+            turn: 0,
+            read_pace: Pace::new(config.read_max_bytes_per_s.into(), READ_SAVING_S),
+            send_pace: Pace::new(config.send_max_bytes_per_s.into(), SEND_SAVING_S),
+            traffic: Traffic::default(),
             config,
         })
+    }
+
+    /// A collector whose batches are carried by hand: it starts where the last
+    /// receipts left off, and what it learns is noted under another name until
+    /// receipts come back. What lies in the spool stays there.
+    pub(crate) fn open_to_carry(
+        mut config: CollectorConfig,
+        folder: &Path,
+        file_name: String,
+    ) -> Result<Self, OpenError> {
+        config.send_max_bytes_per_s = 0;
+        config.spool_max_bytes = 0;
+        let mut collector = Self::open(config)?;
+        collector.spool = Spool::open(&folder.join("none"), 0);
+        collector.counts.recovered_events = 0;
+        collector.notebook = Notebook::named(folder, file_name, &collector.device_id);
+        collector.memory_moved = true;
+        Ok(collector)
     }
 
     /// Who this device is.
@@ -147,143 +201,24 @@ impl Collector {
             self.heartbeat_at_ms = now_ms;
             self.saved_at_ms = now_ms;
         }
+        self.watch_answers(now_ms);
         self.look_at_facts(now_ms);
         self.report_health(now_ms);
+        self.spool_what_rotates_away(now_ms);
+        self.return_spooled(now_ms);
         self.looked = !self.outbox.is_full();
         if self.looked {
             self.look_at_logs(now_ms, last_look, &mut stepped);
             self.seal_if_due(now_ms, last_look);
+        } else if self.is_cut_off(now_ms) {
+            // To learn whether something rotated away meanwhile.
+            self.look_for_rotation(now_ms);
         }
         // With a full outbox there is nothing to do before a receipt comes.
         stepped.more &= !self.outbox.is_full();
         self.save_if_due(now_ms);
         stepped.sealed_batches = self.counts.sealed_batches - sealed_before;
         stepped
-    }
-
-    fn look_at_facts(&mut self, now_ms: i64) {
-        let Some(facts) = self.facts.look() else {
-            return;
-        };
-        let hash = hash_facts(&facts);
-        let first_look = self.snapshot.observed_at_ms == 0;
-        if hash == self.facts_hash && !first_look {
-            return;
-        }
-        if hash != self.facts_hash || self.snapshot.revision == 0 {
-            // By the clock, so that it still grows when the memory was lost.
-            let by_clock = u64::try_from(now_ms).unwrap_or(0);
-            self.snapshot.revision = by_clock.max(self.snapshot.revision + 1);
-            self.memory_moved = true;
-        }
-        self.facts_hash = hash;
-        self.snapshot.facts = facts;
-        self.snapshot.observed_at_ms = now_ms;
-        self.facts_due = true;
-    }
-
-    /// Seals a heartbeat when one is due, and new facts at once.
-    fn report_health(&mut self, now_ms: i64) {
-        let period_ms = i64::from(self.config.heartbeat_s) * 1_000;
-        // A clock that was set back must not silence the device.
-        let due = now_ms >= self.heartbeat_at_ms || self.heartbeat_at_ms - now_ms > 2 * period_ms;
-        if !(due || self.facts_due) || self.outbox.is_full() {
-            return;
-        }
-        if due {
-            let jitter = period_ms / 10;
-            self.heartbeat_at_ms = now_ms + period_ms + fastrand::i64(-jitter..=jitter);
-            self.facts.ask_again();
-        }
-        let facts = std::mem::take(&mut self.facts_due).then(|| self.snapshot.clone());
-        let contents = Contents {
-            events: Vec::new(),
-            facts,
-            health: Some(self.health()),
-        };
-        self.seal(contents);
-    }
-
-    fn health(&self) -> Health {
-        let counts = self.counts();
-        Health {
-            started_at_ms: self.started_at_ms.unwrap_or_default(),
-            lag_bytes: self.sources.iter().map(Source::lag_bytes).sum(),
-            unsent_events: self.open_events() + self.outbox.events(),
-            spool_bytes: 0,
-            refused_batches: counts.refused_batches,
-            skipped_lines: counts.cut_lines + counts.skipped_events,
-            dropped_events: counts.dropped_events,
-        }
-    }
-
-    fn look_at_logs(&mut self, now_ms: i64, last_look: bool, stepped: &mut Stepped) {
-        let moment = Moment {
-            now_ms,
-            oldest_ms: self.oldest_ms(now_ms),
-            budget: READ_BUDGET,
-            last_look,
-        };
-        for source in &mut self.sources {
-            let looked = source.look(moment);
-            stepped.read_bytes += looked.read_bytes;
-            stepped.more |= looked.more;
-        }
-        self.counts.read_bytes += stepped.read_bytes;
-    }
-
-    /// Before this, history is left out. A clock that runs a year ahead of
-    /// every log is not believed: it would make all of them too old.
-    fn oldest_ms(&self, now_ms: i64) -> i64 {
-        let written = self.sources.iter().filter_map(Source::modified_ms).max();
-        let today_ms = match written {
-            Some(written_ms) if now_ms.saturating_sub(written_ms) > YEAR_MS => written_ms,
-            _ => now_ms,
-        };
-        today_ms.saturating_sub(i64::from(self.config.history_days) * DAY_MS)
-    }
-
-    fn seal_if_due(&mut self, now_ms: i64, at_once: bool) {
-        let open = self.open_events();
-        if open > 0 {
-            let since_ms = *self.open_since_ms.get_or_insert(now_ms);
-            let age_ms = now_ms.saturating_sub(since_ms);
-            let aged = !(0..i64::from(self.config.batch_max_age_ms)).contains(&age_ms);
-            let full = open >= u64::from(self.config.batch_max_events);
-            if !(aged || full || at_once) {
-                return;
-            }
-            self.seal_events(now_ms);
-        }
-        self.open_since_ms = None;
-        let seq = self.outbox.last_seq();
-        for source in &mut self.sources {
-            source.mark(seq);
-        }
-        self.advance_memory();
-    }
-
-    /// Puts every open event into batches.
-    fn seal_events(&mut self, now_ms: i64) {
-        let oldest_ms = self.oldest_ms(now_ms);
-        let mut events = Vec::new();
-        for source in &mut self.sources {
-            source.take_events(oldest_ms, &mut events);
-        }
-        self.packer.date(&mut events, now_ms);
-        self.counts.read_events += events.len() as u64;
-        for contents in self.packer.split(events) {
-            self.seal(contents);
-        }
-    }
-
-    fn seal(&mut self, contents: Contents) {
-        let packed = self.packer.pack(contents, self.snapshot.revision);
-        self.counts.dropped_events += packed.dropped_events;
-        self.counts.sealed_batches += packed.batches.len() as u64;
-        for batch in packed.batches {
-            self.outbox.push(batch);
-        }
     }
 
     /// Seals the events that wait for company, without reading on.
@@ -305,6 +240,7 @@ impl Collector {
             lag_bytes: self.sources.iter().map(Source::lag_bytes).sum(),
             open_events: self.open_events(),
             unreceipted_batches: self.outbox.len() as u64,
+            spooled_batches: self.spool.len() as u64,
             unsettled: !self.looked || self.facts_due || self.sources.iter().any(unsettled),
         }
     }
@@ -332,17 +268,6 @@ impl Collector {
     pub(crate) fn config(&self) -> &CollectorConfig {
         &self.config
     }
-}
-
-fn hash_facts(facts: &std::collections::BTreeMap<String, String>) -> u64 {
-    let mut text = Vec::new();
-    for (name, value) in facts {
-        for part in [name, value] {
-            text.extend_from_slice(&(part.len() as u64).to_be_bytes());
-            text.extend_from_slice(part.as_bytes());
-        }
-    }
-    batch::checksum(&text)
 }
 
 fn plan_sources(sources: &SourcesConfig) -> Vec<SourcePlan> {

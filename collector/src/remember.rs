@@ -16,7 +16,7 @@ use crate::watch::file_id::{FileId, Fingerprint, Signature};
 
 /// Layout of the checkpoint file.
 const VERSION: u32 = 1;
-const FILE_NAME: &str = "checkpoint.json";
+pub(crate) const FILE_NAME: &str = "checkpoint.json";
 
 /// Everything that outlives the process.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -89,14 +89,21 @@ struct StoredFile {
 #[derive(Debug)]
 pub(crate) struct Notebook {
     folder: PathBuf,
+    file_name: String,
     device_id: String,
     in_trouble: bool,
 }
 
 impl Notebook {
     pub(crate) fn new(folder: &Path, device_id: &str) -> Self {
+        Self::named(folder, FILE_NAME.to_owned(), device_id)
+    }
+
+    /// A checkpoint that holds only once receipts have come back.
+    pub(crate) fn named(folder: &Path, file_name: String, device_id: &str) -> Self {
         Self {
             folder: folder.to_owned(),
+            file_name,
             device_id: device_id.to_owned(),
             in_trouble: false,
         }
@@ -104,7 +111,7 @@ impl Notebook {
 
     /// The last checkpoint, or an empty one where there is none to be trusted.
     pub(crate) fn load(&self) -> Memory {
-        let path = self.folder.join(FILE_NAME);
+        let path = self.folder.join(&self.file_name);
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Memory::default(),
@@ -140,8 +147,8 @@ impl Notebook {
     /// either.
     fn replace(&self, memory: &Memory) -> io::Result<()> {
         let bytes = serde_json::to_vec(&self.encode(memory)).map_err(io::Error::other)?;
-        let path = self.folder.join(FILE_NAME);
-        let fresh = self.folder.join(format!("{FILE_NAME}.new"));
+        let path = self.folder.join(&self.file_name);
+        let fresh = self.folder.join(format!("{}.new", self.file_name));
         let mut file = File::create(&fresh)?;
         file.write_all(&bytes)?;
         file.sync_all()?;

@@ -1,5 +1,7 @@
 //! The collector at work: one loop that steps, sends, receives and stops.
 
+use std::fs::File;
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
@@ -43,6 +45,18 @@ impl RunSummary {
     pub fn is_complete(&self) -> bool {
         self.left.is_idle() && self.counts.refused_batches == 0 && self.counts.dropped_events == 0
     }
+}
+
+/// Claims a state folder for as long as the file is held: two collectors on one
+/// checkpoint would overwrite each other's.
+///
+/// # Errors
+/// It cannot be written, or someone else holds it.
+pub fn lock_state(folder: &Path) -> std::io::Result<File> {
+    std::fs::create_dir_all(folder)?;
+    let lock = File::create(folder.join("lock"))?;
+    lock.try_lock()?;
+    Ok(lock)
 }
 
 /// Milliseconds since 1970 UTC.
@@ -94,9 +108,11 @@ pub async fn run(
 /// # Errors
 /// At the start only.
 pub async fn run_once(
-    config: CollectorConfig,
+    mut config: CollectorConfig,
     mut shutdown: watch::Receiver<bool>,
 ) -> Result<RunSummary, RunError> {
+    // Someone waits for this one.
+    config.start_spread_ms = 0;
     let patience = Duration::from_millis(u64::from(config.receipt_timeout_ms));
     let mut collector = Collector::open(config)?;
     let mut sender = Sender::start(collector.config())?;

@@ -20,7 +20,10 @@ use crate::config::CollectorConfig;
 use crate::pipeline::Collector;
 
 mod backoff;
+pub(crate) mod deliver;
 mod stream;
+
+pub use self::deliver::DeliverError;
 
 /// Receipts and connection changes that wait for the collector; a stream that
 /// outruns it is slowed by flow control.
@@ -88,14 +91,7 @@ impl Sender {
     /// When certificates cannot be read now; later they are read again at each
     /// connection, so that renewed ones count at once.
     pub fn start(config: &CollectorConfig) -> Result<Self, SendError> {
-        let settings = Settings {
-            gateway: config.gateway.clone(),
-            tls: config.tls.clone(),
-            connect_timeout: millis(config.connect_timeout_ms),
-            backoff_max: millis(config.backoff_max_ms),
-            keepalive: Duration::from_secs(u64::from(config.keepalive_s)),
-            in_flight: config.in_flight_batches as usize,
-        };
+        let settings = Settings::of(config);
         settings.endpoint()?;
         let (tell, heard) = mpsc::channel(HEARD_CAPACITY);
         Ok(Self {

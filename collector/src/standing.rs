@@ -20,6 +20,8 @@ pub struct Pending {
     pub open_events: u64,
     /// Batches without a receipt.
     pub unreceipted_batches: u64,
+    /// Batches that lie in the spool.
+    pub spooled_batches: u64,
     /// A record is open and waits for its end or for quiet, or the last step
     /// did not look at the logs because the outbox was full.
     pub unsettled: bool,
@@ -42,9 +44,19 @@ pub struct Counts {
     pub read_events: u64,
     /// Of these, older than `history_days` and left out.
     pub skipped_events: u64,
-    /// Events that no batch could hold.
+    /// Events that no batch could hold, or given up because the spool was full.
     pub dropped_events: u64,
-    /// Batches made, heartbeats among them.
+    /// Events that an earlier process had left in the spool.
+    pub recovered_events: u64,
+    /// Batches moved to the spool since no gateway answered.
+    pub spooled_batches: u64,
+    /// Events in them.
+    pub spooled_events: u64,
+    /// Heartbeats that a later one replaced before anyone took them.
+    pub superseded_batches: u64,
+    /// Bytes of batches sent, repeats included.
+    pub sent_bytes: u64,
+    /// Batches made or taken back from the spool, heartbeats among them.
     pub sealed_batches: u64,
     /// Batches that the gateway made durable.
     pub durable_batches: u64,

@@ -197,4 +197,6 @@ pub struct Health {
     pub skipped_lines: u64,
     /// Events given up because the spool was full.
     pub dropped_events: u64,
+    /// Bytes of batches sent in the last 24 hours, repeats included.
+    pub sent_bytes_24h: u64,
 }

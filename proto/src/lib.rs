@@ -33,11 +33,21 @@ mod generated {
             tonic::include_proto!("kbwatch.events.v1");
         }
     }
+    pub mod carry {
+        pub mod v1 {
+            tonic::include_proto!("kbwatch.carry.v1");
+        }
+    }
     pub mod journal {
         pub mod v1 {
             tonic::include_proto!("kbwatch.journal.v1");
         }
     }
+}
+
+/// What is carried across an air gap.
+pub mod carry {
+    pub use crate::generated::carry::v1::{CarriedPart, CarriedReceipts, Kind, Sealed};
 }
 
 /// The envelope and the gRPC service between collector and gateway.

@@ -2,14 +2,28 @@
 
 use kbwatch_proto::telemetry::{Batch, Outcome, Receipt};
 
+use prost::Message;
+
 use super::Collector;
+use crate::outbox::Cargo;
 use crate::remember::Memory;
 
 impl Collector {
     /// The next batch to send, stamped with `now_ms`; `None` while there is
     /// none or enough are under way. It stays in the outbox until its receipt.
+    ///
+    /// A device sends no more than `send_max_bytes_per_s` over a while,
+    /// whatever it has to catch up with.
     pub fn next_batch(&mut self, now_ms: i64) -> Option<Batch> {
-        self.outbox.next(now_ms)
+        if self.send_pace.left(now_ms) == 0 {
+            return None;
+        }
+        let batch = self.outbox.next(now_ms)?;
+        let bytes = batch.encoded_len() as u64;
+        self.send_pace.spend(bytes);
+        self.traffic.add(now_ms, bytes);
+        self.counts.sent_bytes += bytes;
+        Some(batch)
     }
 
     /// Whether [`Collector::next_batch`] has one.
@@ -35,15 +49,16 @@ impl Collector {
             tracing::debug!(receipt.batch_seq, "receipt for another process passed over");
             return;
         }
+        self.answers += 1;
         match receipt.outcome() {
             Outcome::Durable => {
-                if let Some(batch) = self.outbox.remove(receipt.batch_seq) {
+                if let Some(batch) = self.take_answered(receipt.batch_seq) {
                     self.counts.durable_batches += 1;
                     self.counts.durable_events += u64::from(batch.event_count);
                 }
             }
             Outcome::Refused => {
-                if let Some(batch) = self.outbox.remove(receipt.batch_seq) {
+                if let Some(batch) = self.take_answered(receipt.batch_seq) {
                     self.keep_refused(&batch, &receipt.reason);
                 }
             }
@@ -53,6 +68,14 @@ impl Collector {
             }
         }
         self.advance_memory();
+    }
+
+    fn take_answered(&mut self, batch_seq: u64) -> Option<Batch> {
+        let (batch, cargo) = self.outbox.remove(batch_seq)?;
+        if let Cargo::Spooled(number) = cargo {
+            self.spool.remove(number);
+        }
+        Some(batch)
     }
 
     fn keep_refused(&mut self, batch: &Batch, reason: &str) {

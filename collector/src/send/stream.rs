@@ -9,9 +9,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 
-use super::SendError;
 use super::backoff::Backoff;
-use crate::config::TlsConfig;
+use super::{SendError, millis};
+use crate::config::{CollectorConfig, TlsConfig};
 
 /// Bytes that the gateway may send ahead; receipts are small.
 const RECEIVE_WINDOW: u32 = 16 * 1024;
@@ -37,11 +37,24 @@ pub(super) struct Settings {
     pub(super) tls: Option<TlsConfig>,
     pub(super) connect_timeout: Duration,
     pub(super) backoff_max: Duration,
+    pub(super) start_spread: Duration,
     pub(super) keepalive: Duration,
     pub(super) in_flight: usize,
 }
 
 impl Settings {
+    pub(super) fn of(config: &CollectorConfig) -> Self {
+        Self {
+            gateway: config.gateway.clone(),
+            tls: config.tls.clone(),
+            connect_timeout: millis(config.connect_timeout_ms),
+            backoff_max: millis(config.backoff_max_ms),
+            start_spread: millis(config.start_spread_ms),
+            keepalive: Duration::from_secs(u64::from(config.keepalive_s)),
+            in_flight: config.in_flight_batches as usize,
+        }
+    }
+
     pub(super) fn endpoint(&self) -> Result<Endpoint, SendError> {
         let unusable = |source| SendError::Unusable {
             gateway: self.gateway.clone(),
@@ -69,7 +82,7 @@ impl Settings {
         endpoint.tls_config(config).map_err(unusable)
     }
 
-    async fn connect(&self) -> Result<Channel, String> {
+    pub(super) async fn connect(&self) -> Result<Channel, String> {
         let endpoint = self.endpoint().map_err(|error| chain(&error))?;
         match tokio::time::timeout(self.connect_timeout, endpoint.connect()).await {
             Ok(Ok(channel)) => Ok(channel),
@@ -87,7 +100,7 @@ fn read_pem(path: &Path) -> Result<Vec<u8>, SendError> {
 }
 
 /// An error with everything behind it, for a person.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {
@@ -99,6 +112,10 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 pub(super) async fn keep_connected(settings: Settings, tell: mpsc::Sender<Heard>) {
     let mut backoff = Backoff::new(settings.backoff_max);
+    tokio::select! {
+        () = tell.closed() => return,
+        () = tokio::time::sleep(settings.start_spread.mul_f64(fastrand::f64())) => {}
+    }
     // Told once per outage, and again when it is over.
     let mut complained = false;
     loop {

@@ -87,6 +87,8 @@ pub(crate) struct Moment {
     pub(crate) oldest_ms: i64,
     /// Bytes that may be read.
     pub(crate) budget: u64,
+    /// The live file is left alone: it stays, whatever happens.
+    pub(crate) archives_only: bool,
     /// No byte will be written any more: do not wait for quiet.
     pub(crate) last_look: bool,
 }
@@ -140,13 +142,31 @@ impl Source {
             failed = Some(error);
         }
         self.read_archives(moment, &mut looked, &mut failed);
-        if let Err(error) = self.read_live(opened, moment, &mut looked) {
+        if !moment.archives_only
+            && let Err(error) = self.read_live(opened, moment, &mut looked)
+        {
             failed = Some(error);
         }
-        looked.more = self.lag_bytes() > 0 && failed.is_none();
-        self.is_known |= self.live.is_some();
+        looked.more = failed.is_none() && self.has_more(moment);
+        self.is_known |= self.live.is_some() || !self.archived.is_empty();
         self.tell_trouble(failed.as_ref());
         looked
+    }
+
+    fn has_more(&self, moment: Moment) -> bool {
+        let live = self.live.iter().filter(|_| !moment.archives_only);
+        let mut readable = self.archived.iter().chain(live);
+        readable.any(|file| file.lag_bytes() > 0)
+    }
+
+    /// Whether files that nobody writes any more, and that Windows will
+    /// delete, hold what is not receipted yet.
+    pub(crate) fn rotates_away(&self) -> bool {
+        !self.ready.is_empty()
+            || self
+                .archived
+                .iter()
+                .any(|file| !file.is_finished() || !file.is_answered())
     }
 
     /// Says once that a log cannot be read, and once that it can again.

@@ -164,7 +164,11 @@ impl FollowedFile {
     /// Whether an open file is this one: grown or unchanged, and unchanged if
     /// such files are replaced whole.
     pub(crate) fn is(&self, opened: &Opened, reading: &Reading) -> bool {
+        // An empty file resembles every file: one that is done with is no
+        // other that got its id since.
+        let resembles = self.fingerprint.says_something() || !self.finished;
         self.id == opened.signature.id
+            && resembles
             && self.fingerprint.matches(&opened.head)
             && opened.signature.len >= self.fed
             && (!reading.replaced_whole || self.version == Some(opened.signature))
@@ -199,6 +203,20 @@ impl FollowedFile {
 
     pub(crate) fn has_id(&self, id: FileId) -> bool {
         self.id == id
+    }
+
+    /// An archive that was done with is still being written: its last records
+    /// were flushed after it had been renamed.
+    pub(crate) fn reopen_if_grown(&mut self, len: u64) {
+        if !self.finished || self.fed == 0 || len <= self.fed {
+            return;
+        }
+        self.finished = false;
+        self.len = len;
+        self.parsing = Parsing::Waiting(Some(ParserCheckpoint {
+            offset: self.fed,
+            ..ParserCheckpoint::default()
+        }));
     }
 
     pub(crate) fn is_finished(&self) -> bool {

@@ -204,3 +204,40 @@ fn a_half_written_record_continues_in_the_archive() {
     world.settle(&mut collector, &mut notes);
     assert_eq!(notes.ids(), ids(&parse(text.as_bytes())));
 }
+
+#[test]
+fn records_flushed_into_an_archive_after_its_rotation_are_read() {
+    let mut world = World::new();
+    let mut collector = world.open();
+    let mut notes = Notes::default();
+    world.append_records(3);
+    let archive = world.rotate().unwrap();
+    world.append_records(1);
+    world.settle(&mut collector, &mut notes);
+    let late = world.record();
+    append_to(&archive, &late);
+    world.rotate();
+    world.append_records(1);
+    world.settle(&mut collector, &mut notes);
+    assert!(notes.ids().is_superset(&ids(&parse(late.as_bytes()))));
+    assert_eq!(notes.ids().len(), 6);
+}
+
+#[test]
+fn a_file_that_got_the_id_of_an_empty_archive_is_read() {
+    let mut world = World::new();
+    let mut collector = world.open();
+    let mut notes = Notes::default();
+    for _ in 0..20 {
+        append_to(&world.path("CBS.log"), "");
+        let empty = world.rotate().unwrap();
+        collector.step(world.now_ms);
+        pack_archive(&empty);
+        world.append_records(2);
+        world.rotate();
+        collector.step(world.now_ms);
+    }
+    world.append_records(1);
+    world.settle(&mut collector, &mut notes);
+    assert_eq!(notes.ids(), world.expected());
+}

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -31,6 +31,8 @@ pub(crate) enum Answer {
     LoseReceipt,
     /// Nothing, for ever.
     Silence,
+    /// The sender may not say this.
+    Denied,
 }
 
 #[derive(Clone, Default)]
@@ -147,6 +149,11 @@ impl Gateway for TestGateway {
                 let (answer, receipt) = gateway.answer(batch);
                 let sent = match answer {
                     Answer::Silence => continue,
+                    Answer::Denied => {
+                        let denied = Status::permission_denied("no importer role");
+                        answers.send(Err(denied)).await.ok();
+                        return;
+                    }
                     Answer::LoseReceipt => {
                         let broken = Status::unavailable("the test broke this stream");
                         answers.send(Err(broken)).await.ok();
@@ -170,41 +177,68 @@ pub(crate) struct Pki {
 }
 
 pub(crate) fn make_pki(folder: &Path, device_id: &str) -> Pki {
-    let ca_key = KeyPair::generate().unwrap();
-    let mut ca = CertificateParams::default();
-    ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let ca_pem = ca.self_signed(&ca_key).unwrap().pem();
-    let issuer = Issuer::from_params(&ca, &ca_key);
-
-    let server_key = KeyPair::generate().unwrap();
-    let mut server = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
-    server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    let server_pem = server.signed_by(&server_key, &issuer).unwrap().pem();
-
-    let device_key = KeyPair::generate().unwrap();
-    let mut device = CertificateParams::default();
-    device.distinguished_name.push(DnType::CommonName, "PC");
-    let uri = format!("urn:kbwatch:device:{device_id}");
-    device
-        .subject_alt_names
-        .push(SanType::URI(uri.as_str().try_into().unwrap()));
-    device.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-    let device_pem = device.signed_by(&device_key, &issuer).unwrap().pem();
-
-    let write = |name: &str, pem: &str| {
-        let path = folder.join(name);
-        std::fs::write(&path, pem).unwrap();
-        path
-    };
+    let authority = TestAuthority::new(folder);
     Pki {
-        server: ServerTlsConfig::new()
-            .identity(Identity::from_pem(server_pem, server_key.serialize_pem()))
-            .client_ca_root(Certificate::from_pem(&ca_pem)),
-        device: TlsConfig {
-            ca: write("ca.pem", &ca_pem),
-            cert: write("device.pem", &device_pem),
-            key: write("device.key", &device_key.serialize_pem()),
-        },
+        server: authority.server(),
+        device: authority.client(device_id, None),
+    }
+}
+
+/// Issues certificates into a folder.
+pub(crate) struct TestAuthority {
+    folder: PathBuf,
+    issuer: Issuer<'static, KeyPair>,
+    pem: String,
+}
+
+impl TestAuthority {
+    pub(crate) fn new(folder: &Path) -> Self {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let pem = params.self_signed(&key).unwrap().pem();
+        Self {
+            folder: folder.to_owned(),
+            issuer: Issuer::new(params, key),
+            pem,
+        }
+    }
+
+    pub(crate) fn server(&self) -> ServerTlsConfig {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        let pem = params.signed_by(&key, &self.issuer).unwrap().pem();
+        ServerTlsConfig::new()
+            .identity(Identity::from_pem(pem, key.serialize_pem()))
+            .client_ca_root(Certificate::from_pem(&self.pem))
+    }
+
+    /// Certificate of a device, with a role if it has one.
+    pub(crate) fn client(&self, device_id: &str, role: Option<&str>) -> TlsConfig {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, "PC");
+        let uris = [
+            Some(format!("urn:kbwatch:device:{device_id}")),
+            role.map(|role| format!("urn:kbwatch:role:{role}")),
+        ];
+        for uri in uris.into_iter().flatten() {
+            let name = SanType::URI(uri.as_str().try_into().unwrap());
+            params.subject_alt_names.push(name);
+        }
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        let pem = params.signed_by(&key, &self.issuer).unwrap().pem();
+        let write = |name: String, pem: &str| {
+            let path = self.folder.join(name);
+            std::fs::write(&path, pem).unwrap();
+            path
+        };
+        TlsConfig {
+            ca: write(format!("{device_id}-ca.pem"), &self.pem),
+            cert: write(format!("{device_id}.pem"), &pem),
+            key: write(format!("{device_id}.key"), &key.serialize_pem()),
+        }
     }
 }
 

@@ -3,13 +3,21 @@
 #[cfg(test)]
 mod archives;
 #[cfg(test)]
+mod carry;
+#[cfg(test)]
 mod follow;
 #[cfg(test)]
 mod gateway;
 #[cfg(test)]
+mod import;
+#[cfg(test)]
+mod outage;
+#[cfg(test)]
 mod property;
 #[cfg(test)]
 mod send;
+#[cfg(test)]
+mod soak;
 #[cfg(test)]
 mod sources;
 #[cfg(test)]

@@ -198,7 +198,7 @@ async fn the_binary_follows_its_configuration_and_exits_as_it_says() {
     world.append_records(5);
     let text = format!(
         "gateway = \"http://{}\"\ndeclared_device = \"PC-1\"\nstate_dir = {:?}\n\
-         history_days = 36500\n[sources]\ncbs_log = {:?}\n",
+         history_days = 36500\nstart_spread_ms = 0\n[sources]\ncbs_log = {:?}\n",
         serving.address,
         world.path("state"),
         world.path("CBS.log"),
@@ -234,7 +234,7 @@ async fn the_binary_stops_cleanly_on_sigterm() {
     world.append_records(5);
     let text = format!(
         "gateway = \"http://{}\"\ndeclared_device = \"pc-1\"\nstate_dir = {:?}\n\
-         history_days = 36500\n[sources]\ncbs_log = {:?}\n",
+         history_days = 36500\nstart_spread_ms = 0\n[sources]\ncbs_log = {:?}\n",
         serving.address,
         world.path("state"),
         world.path("CBS.log"),

@@ -89,6 +89,7 @@ pub(super) fn encode_block(contents: &Contents) -> wire::Block {
             refused_batches: health.refused_batches,
             skipped_lines: health.skipped_lines,
             dropped_events: health.dropped_events,
+            sent_bytes_24h: health.sent_bytes_24h,
         }),
     }
 }

@@ -124,6 +124,7 @@ fn decode_block(block: wire::Block) -> Result<Unpacked, UnpackError> {
         refused_batches: health.refused_batches,
         skipped_lines: health.skipped_lines,
         dropped_events: health.dropped_events,
+        sent_bytes_24h: health.sent_bytes_24h,
     });
     Ok(unpacked)
 }

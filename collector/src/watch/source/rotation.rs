@@ -52,6 +52,12 @@ impl Source {
                 && metadata.is_file()
             {
                 let id = FileId::of(&metadata);
+                if let Some(file) = self.archived.iter_mut().find(|file| file.path == path)
+                    && file.has_id(id)
+                    && path.extension().is_none_or(|kind| kind != "cab")
+                {
+                    file.reopen_if_grown(metadata.len());
+                }
                 self.consider(&path, (id, is_archive), moment, &mut unsettled);
                 present.push(path);
             }
@@ -116,10 +122,8 @@ impl Source {
             }
         } else if is_archive {
             let mut fresh = FollowedFile::new(path, &opened, reading, !self.is_known);
-            if archive_time(path)
-                .flatten()
-                .is_some_and(|ended| ended < moment.oldest_ms)
-            {
+            let ended = archive_time(path).flatten();
+            if !self.is_known && ended.is_some_and(|ended| ended < moment.oldest_ms) {
                 fresh.skip();
                 self.skipped_files += 1;
             }

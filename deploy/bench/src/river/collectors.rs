@@ -101,6 +101,9 @@ fn config(
             ..SourcesConfig::none()
         },
         utc_offset_minutes: Some(0),
+        read_max_bytes_per_s: 0,
+        send_max_bytes_per_s: 0,
+        start_spread_ms: 0,
         ..CollectorConfig::default()
     })
 }

@@ -159,6 +159,7 @@ impl VirtualDevice {
             utc_offset_minutes: Some(device.utc_offset_minutes),
             heartbeat_s: self.config.heartbeat_s,
             backoff_max_ms: 5_000,
+            start_spread_ms: 0,
             ..CollectorConfig::default()
         })
     }

@@ -1,0 +1,90 @@
+//! What the device says of itself: facts when they change, signs of life in
+//! between.
+
+use kbwatch_proto::batch::{self, Contents};
+use kbwatch_proto::event::Health;
+
+use super::Collector;
+use crate::outbox::Cargo;
+use crate::watch::source::Source;
+
+impl Collector {
+    pub(super) fn look_at_facts(&mut self, now_ms: i64) {
+        let Some(facts) = self.facts.look() else {
+            return;
+        };
+        let hash = hash_facts(&facts);
+        let first_look = self.snapshot.observed_at_ms == 0;
+        if hash == self.facts_hash && !first_look {
+            return;
+        }
+        if hash != self.facts_hash || self.snapshot.revision == 0 {
+            // By the clock, so that it still grows when the memory was lost.
+            let by_clock = u64::try_from(now_ms).unwrap_or(0);
+            self.snapshot.revision = by_clock.max(self.snapshot.revision + 1);
+            self.memory_moved = true;
+        }
+        self.facts_hash = hash;
+        self.snapshot.facts = facts;
+        self.snapshot.observed_at_ms = now_ms;
+        self.facts_due = true;
+    }
+
+    /// Seals a heartbeat when one is due, and new facts at once.
+    pub(super) fn report_health(&mut self, now_ms: i64) {
+        let period_ms = i64::from(self.config.heartbeat_s) * 1_000;
+        // A clock that was set back must not silence the device.
+        let due = now_ms >= self.heartbeat_at_ms || self.heartbeat_at_ms - now_ms > 2 * period_ms;
+        if !(due || self.facts_due) {
+            return;
+        }
+        // Of heartbeats that nobody took, the last one says it all.
+        if self.outbox.drop_stale_health() {
+            self.counts.superseded_batches += 1;
+        }
+        if self.outbox.is_full() {
+            return;
+        }
+        if due {
+            let jitter = period_ms / 10;
+            self.heartbeat_at_ms = now_ms + period_ms + fastrand::i64(-jitter..=jitter);
+            self.facts.ask_again();
+        }
+        let facts = std::mem::take(&mut self.facts_due).then(|| self.snapshot.clone());
+        let contents = Contents {
+            events: Vec::new(),
+            facts,
+            health: Some(self.health(now_ms)),
+        };
+        let cargo = match &contents.facts {
+            Some(_) => Cargo::Facts,
+            None => Cargo::Health,
+        };
+        self.seal(contents, cargo);
+    }
+
+    fn health(&mut self, now_ms: i64) -> Health {
+        let counts = self.counts();
+        Health {
+            started_at_ms: self.started_at_ms.unwrap_or_default(),
+            lag_bytes: self.sources.iter().map(Source::lag_bytes).sum(),
+            unsent_events: self.open_events() + self.outbox.events() + self.spool.events(),
+            spool_bytes: self.spool.bytes(),
+            refused_batches: counts.refused_batches,
+            skipped_lines: counts.cut_lines + counts.skipped_events,
+            dropped_events: counts.dropped_events,
+            sent_bytes_24h: self.traffic.of_last_day(now_ms),
+        }
+    }
+}
+
+fn hash_facts(facts: &std::collections::BTreeMap<String, String>) -> u64 {
+    let mut text = Vec::new();
+    for (name, value) in facts {
+        for part in [name, value] {
+            text.extend_from_slice(&(part.len() as u64).to_be_bytes());
+            text.extend_from_slice(part.as_bytes());
+        }
+    }
+    batch::checksum(&text)
+}

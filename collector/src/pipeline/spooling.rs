@@ -1,0 +1,83 @@
+//! While no gateway answers: what would rotate away goes to the disk, and
+//! comes back from there once someone answers.
+
+use super::Collector;
+use crate::outbox::Cargo;
+use crate::watch::source::Source;
+
+/// Batches taken back from the spool per step.
+const MAX_RETURNING: usize = 16;
+
+impl Collector {
+    /// Notes how long nothing was answered although much waits.
+    pub(super) fn watch_answers(&mut self, now_ms: i64) {
+        if self.answers != self.answers_seen {
+            self.answers_seen = self.answers;
+            self.unanswered_since_ms = None;
+        }
+        if self.outbox.is_full() {
+            self.unanswered_since_ms.get_or_insert(now_ms);
+        }
+    }
+
+    /// Whether a full outbox has waited in vain for so long that logs may
+    /// rotate away before anyone answers.
+    pub(super) fn is_cut_off(&self, now_ms: i64) -> bool {
+        let patience_ms = i64::from(self.config.spool_after_s) * 1_000;
+        self.config.spool_max_bytes > 0
+            && self.unanswered_since_ms.is_some_and(|since_ms| {
+                // A clock that was set back must not delay it for months.
+                now_ms < since_ms - patience_ms || now_ms - since_ms >= patience_ms
+            })
+    }
+
+    /// Moves what waits to the disk, if archives wait too: Windows deletes
+    /// them, and the process may end before an answer comes.
+    pub(super) fn spool_what_rotates_away(&mut self, now_ms: i64) {
+        if !self.is_cut_off(now_ms) || !self.sources.iter().any(Source::rotates_away) {
+            return;
+        }
+        while let Some((batch, worth)) = self.outbox.oldest_events() {
+            let (seq, events) = (batch.batch_seq, u64::from(batch.event_count));
+            match self.spool.keep(batch, worth) {
+                Ok(dropped_events) => {
+                    self.counts.dropped_events += dropped_events;
+                    self.counts.spooled_events += events;
+                    self.counts.spooled_batches += 1;
+                    self.outbox.remove(seq);
+                }
+                Err(error) => {
+                    self.spool.tell_trouble(&error);
+                    break;
+                }
+            }
+        }
+        self.advance_memory();
+    }
+
+    /// Offers spooled batches again, oldest first, behind what is fresh.
+    pub(super) fn return_spooled(&mut self, now_ms: i64) {
+        if self.spool.len() == 0 || self.is_cut_off(now_ms) {
+            return;
+        }
+        let waiting: Vec<u64> = self
+            .spool
+            .numbers()
+            .filter(|number| !self.outbox.holds_spooled(*number))
+            .take(MAX_RETURNING)
+            .collect();
+        for number in waiting {
+            if !self.outbox.has_room_to_spare() {
+                return;
+            }
+            match self.spool.read(number) {
+                Ok(batch) => {
+                    let batch = self.packer.restamp(batch);
+                    self.counts.sealed_batches += 1;
+                    self.outbox.push(batch, Cargo::Spooled(number));
+                }
+                Err(events) => self.counts.dropped_events += u64::from(events),
+            }
+        }
+    }
+}
