@@ -317,7 +317,7 @@ fn phase_of_method(message: &[u8]) -> Option<(Phase, String)> {
 
 /// Value of `/Name:value`, quotes taken off.
 fn option(command: &[u8], lower: &[u8], name: &[u8]) -> Option<String> {
-    let at = memchr::memmem::find(lower, name)? + name.len();
+    let at = scan::find(lower, name)? + name.len();
     let value = command.get(at..)?;
     let value = match value.strip_prefix(b"\"") {
         Some(quoted) => scan::before(quoted, b"\""),

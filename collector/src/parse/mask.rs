@@ -4,7 +4,7 @@
 //! Promise: masked text holds no name after `\Users\`, no account SID and no
 //! `user:password@`; masking twice changes nothing.
 
-use memchr::memmem;
+use super::scan::find;
 
 /// What stands in place of a masked part.
 const MASK: &str = "***";
@@ -25,10 +25,9 @@ pub(crate) fn mask(text: &str) -> String {
 /// Takes user names, account SIDs and credentials out of a text.
 pub(crate) fn mask_in_place(text: &mut String) {
     let bytes = text.as_bytes();
-    let holds = |mark: &[u8]| memmem::find(bytes, mark).is_some();
     let paths = memchr::memchr2(b'\\', b'/', bytes).is_some();
-    let accounts = holds(b"S-1-") || holds(b"s-1-");
-    let credentials = memchr::memchr(b'@', bytes).is_some() && holds(b"://");
+    let accounts = find(bytes, b"-1-").is_some();
+    let credentials = memchr::memchr(b'@', bytes).is_some() && find(bytes, b"://").is_some();
     if paths {
         *text = mask_homes(text);
     }

@@ -6,7 +6,7 @@ use kbwatch_proto::ids::EventId;
 use kbwatch_proto::words::{EventResult, Phase, SourceKind, TimeSource};
 
 use super::clock::{OffsetClock, Trust};
-use super::mask::{clip, mask, mask_in_place};
+use super::mask::{clip, mask_in_place};
 use super::{Origin, PARSER_VERSION, ParseCounts};
 
 /// A record that events are made from.
@@ -56,7 +56,8 @@ impl Report<'_> {
         } else {
             anchor.row
         };
-        event.evidence = mask(&String::from_utf8_lossy(text));
+        let text = &text[..text.len().min(2 * MAX_EVIDENCE_LEN)];
+        event.evidence = String::from_utf8_lossy(text).into_owned();
         event
     }
 
@@ -99,15 +100,16 @@ impl Report<'_> {
 pub(crate) fn add_evidence(event: &mut UpdateEvent, line: &[u8]) {
     if event.evidence.len() < MAX_EVIDENCE_LEN {
         event.evidence.push('\n');
-        event
-            .evidence
-            .push_str(&mask(&String::from_utf8_lossy(line)));
+        event.evidence.push_str(&String::from_utf8_lossy(line));
     }
 }
 
-/// Text of a field, masked.
+/// Text of a field; it is masked where its event is handed in.
 pub(crate) fn text(bytes: &[u8]) -> String {
-    mask(String::from_utf8_lossy(bytes).trim())
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.trim().to_owned(),
+        Err(_) => String::from_utf8_lossy(bytes).trim().to_owned(),
+    }
 }
 
 /// Puts a field without a column of its own.

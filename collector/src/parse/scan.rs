@@ -3,19 +3,39 @@
 use kbwatch_proto::result_code::ResultCode;
 use memchr::memmem;
 
+/// Place of the first occurrence of `mark`. Lines and marks are short: to set
+/// up a searcher for each costs more than to look for one telling byte.
+pub(crate) fn find(text: &[u8], mark: &[u8]) -> Option<usize> {
+    if mark.is_empty() {
+        return Some(0);
+    }
+    let telling = |byte: &u8| !byte.is_ascii_lowercase() && !matches!(byte, b' ' | b',' | b'.');
+    let lead = mark.iter().position(telling).unwrap_or(0);
+    let byte = *mark.get(lead)?;
+    let mut from = lead;
+    while let Some(at) = memchr::memchr(byte, text.get(from..)?) {
+        let start = from + at - lead;
+        if text[start..].starts_with(mark) {
+            return Some(start);
+        }
+        from += at + 1;
+    }
+    None
+}
+
 /// What follows the first occurrence of `mark`.
 pub(crate) fn after<'a>(text: &'a [u8], mark: &[u8]) -> Option<&'a [u8]> {
-    memmem::find(text, mark).map(|at| &text[at + mark.len()..])
+    find(text, mark).map(|at| &text[at + mark.len()..])
 }
 
 /// What stands before the first occurrence of `mark`; all of it without one.
 pub(crate) fn before<'a>(text: &'a [u8], mark: &[u8]) -> &'a [u8] {
-    memmem::find(text, mark).map_or(text, |at| &text[..at])
+    find(text, mark).map_or(text, |at| &text[..at])
 }
 
 /// Whether `mark` occurs.
 pub(crate) fn contains(text: &[u8], mark: &[u8]) -> bool {
-    memmem::find(text, mark).is_some()
+    find(text, mark).is_some()
 }
 
 /// The leading bytes that satisfy `belongs`.
@@ -153,6 +173,22 @@ pub(crate) fn guid(text: &[u8]) -> Option<(String, &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_mark_is_found_where_it_first_stands() {
+        for (text, mark, place) in [
+            (&b"a of b of c"[..], &b" of "[..], Some(1)),
+            (b"x [HRESULT = 0x1", b" [HRESULT", Some(1)),
+            (b"HHRESULT", b"HRESULT", Some(1)),
+            (b"ab", b"abc", None),
+            (b"ab", b"", Some(0)),
+            (b"", b"A", None),
+            (b"0: ", b": ", Some(1)),
+        ] {
+            assert_eq!(find(text, mark), place);
+            assert_eq!(memmem::find(text, mark), place);
+        }
+    }
 
     #[test]
     fn listed_values_end_at_commas_and_at_the_result() {

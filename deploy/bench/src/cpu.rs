@@ -36,3 +36,13 @@ pub(crate) fn model() -> String {
         .map(|rest| rest.trim_start_matches([' ', '\t', ':']).to_owned())
         .unwrap_or_default()
 }
+
+/// Largest resident size that this process has had, MiB.
+pub(crate) fn peak_mib() -> f64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line
+        .and_then(|rest| rest.split_ascii_whitespace().next())
+        .and_then(|number| number.parse::<u32>().ok());
+    kib.map_or(f64::MAX, |kib| f64::from(kib) / 1024.0)
+}

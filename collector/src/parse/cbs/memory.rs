@@ -4,7 +4,7 @@
 //! was told is kept by scan, and a restart goes on in the scan of the record
 //! that it reads first: then lines that are read twice meet the same memory.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +20,9 @@ const MAX_SESSIONS: usize = 32;
 pub(super) struct Memory {
     /// Keys of findings that were told, and the minute in which, oldest first.
     told: VecDeque<(u64, i64)>,
+    /// The same by key, with the last minute of each.
+    #[serde(skip)]
+    told_at: HashMap<u64, i64>,
     /// Minute of the record that is being read; one without a stamp keeps it.
     #[serde(default)]
     minute: i64,
@@ -76,9 +79,14 @@ impl Memory {
 
     /// Whether a finding was told within the last hours.
     pub(super) fn was_told(&self, key: u64) -> bool {
-        self.told
-            .iter()
-            .any(|(told, minute)| *told == key && (self.minute - minute).abs() <= REPEAT_MINUTES)
+        let told = self.told_at.get(&key);
+        told.is_some_and(|minute| (self.minute - minute).abs() <= REPEAT_MINUTES)
+    }
+
+    /// Makes what was stored ready for use.
+    pub(super) fn recalled(mut self) -> Self {
+        self.told_at = self.told.iter().copied().collect();
+        self
     }
 
     /// Remembers a finding; false where it was told before.
@@ -86,10 +94,14 @@ impl Memory {
         if self.was_told(key) {
             return false;
         }
-        if self.told.len() == MAX_TOLD {
-            self.told.pop_front();
+        if self.told.len() == MAX_TOLD
+            && let Some((oldest, minute)) = self.told.pop_front()
+            && self.told_at.get(&oldest) == Some(&minute)
+        {
+            self.told_at.remove(&oldest);
         }
         self.told.push_back((key, self.minute));
+        self.told_at.insert(key, self.minute);
         true
     }
 

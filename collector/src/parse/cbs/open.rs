@@ -3,6 +3,7 @@
 
 use super::super::pending::Pending;
 use super::super::report::Report;
+use super::memory::Memory;
 use super::{CbsGrammar, MAX_OPEN, PATIENCE, hash, summary};
 
 impl CbsGrammar {
@@ -65,7 +66,8 @@ impl CbsGrammar {
     }
 
     pub(crate) fn recall(&mut self, memory: serde_json::Value) {
-        self.memory = serde_json::from_value(memory).unwrap_or_default();
+        let memory: Memory = serde_json::from_value(memory).unwrap_or_default();
+        self.memory = memory.recalled();
     }
 
     pub(super) fn all_open(&self) -> impl Iterator<Item = &Pending> {

@@ -140,7 +140,7 @@ impl<'a> Damage<'a> {
         let cells = cells.trim_ascii();
         let end = [&b"Corrupt"[..], b"Missing", b"Mismatch", b"Invalid"]
             .iter()
-            .filter_map(|word| memchr::memmem::find(cells, word).map(|at| at + word.len()))
+            .filter_map(|word| scan::find(cells, word).map(|at| at + word.len()))
             .min()?;
         let (kind, mut rest) = cells.split_at(end);
         let mut damage = Self {

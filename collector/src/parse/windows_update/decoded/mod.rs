@@ -225,7 +225,7 @@ fn client_of(body: &[u8]) -> String {
     let value = value.unwrap_or_default();
     let end = [&b", "[..], b": ", b" (", b"]"]
         .iter()
-        .filter_map(|mark| memchr::memmem::find(value, mark))
+        .filter_map(|mark| scan::find(value, mark))
         .min()
         .unwrap_or(value.len());
     text(&value[..end])
