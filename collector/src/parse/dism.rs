@@ -240,6 +240,9 @@ impl DismGrammar {
                     && self.run.phase.is_empty()
                 {
                     failure.enrich(|event| {
+                        if event.phase == Phase::Service && !is_harmless(phase, code) {
+                            event.result = outcome::of_code(code);
+                        }
                         event.phase = phase;
                         event.operation = operation;
                     });
