@@ -22,6 +22,44 @@ pub(crate) fn seconds(pid: u32) -> f64 {
     f64::from(ticks) / TICKS
 }
 
+/// CPU seconds of all threads of a process, to the nanosecond
+/// (`/proc/PID/task/TID/schedstat`); 0 once it is gone.
+pub(crate) fn fine_seconds(pid: u32) -> f64 {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    let nanoseconds: u64 = tasks
+        .filter_map(|task| fs::read_to_string(task.path().join("schedstat")).ok())
+        .filter_map(|text| text.split_ascii_whitespace().next()?.parse::<u64>().ok())
+        .sum();
+    std::time::Duration::from_nanos(nanoseconds).as_secs_f64()
+}
+
+/// Bytes that a process had the kernel write to disks; 0 once it is gone.
+pub(crate) fn disk_bytes(pid: u32) -> u64 {
+    let io = fs::read_to_string(format!("/proc/{pid}/io")).unwrap_or_default();
+    let written = io
+        .lines()
+        .find_map(|line| line.strip_prefix("write_bytes:"));
+    written
+        .and_then(|text| text.trim().parse().ok())
+        .unwrap_or(0)
+}
+
+/// CPU seconds of children that this process has waited for.
+pub(crate) fn waited_for() -> f64 {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let after = stat.rsplit(')').next().unwrap_or_default();
+    let ticks: u32 = after
+        .split_ascii_whitespace()
+        .skip(13)
+        .take(2)
+        .filter_map(|field| field.parse::<u32>().ok())
+        .sum();
+    f64::from(ticks) / TICKS
+}
+
 /// CPU seconds of this process.
 pub(crate) fn own() -> f64 {
     seconds(std::process::id())

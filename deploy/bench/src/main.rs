@@ -5,6 +5,7 @@
 //! alternately, with at least five pairs; a run in which lines were lost is
 //! void.
 
+mod collector;
 mod cpu;
 mod evtx;
 mod parse;
@@ -49,10 +50,30 @@ const LIST: &[(&str, &str)] = &[
         "CPU per record of an event log, beside the evtx crate's own dump",
     ),
     (
+        "collector",
+        "tail, parse, pack, send: CPU s/GB and memory against a bare scan",
+    ),
+    (
+        "footprint",
+        "an idle collector: memory, CPU, writes, handles, program size",
+    ),
+    (
         "river",
         "append to visible: events/s, latency, CPU by stage, on both journals",
     ),
 ];
+
+fn measure(name: &str, arguments: &Arguments) -> Option<Result<Vec<report::Report>, Failure>> {
+    let seed = arguments.seed;
+    Some(match name {
+        "parse" => parse::measure(seed),
+        "evtx" => evtx::measure(),
+        "collector" => collector::measure(seed),
+        "footprint" => collector::footprint::measure(seed),
+        "river" => river::measure(seed, arguments.kafka.as_deref()),
+        _ => return None,
+    })
+}
 
 #[expect(
     clippy::print_stdout,
@@ -81,14 +102,9 @@ fn main() -> ExitCode {
     }
     let mut missed = false;
     for name in &arguments.names {
-        let measured = match name.as_str() {
-            "parse" => parse::measure(arguments.seed),
-            "evtx" => evtx::measure(),
-            "river" => river::measure(arguments.seed, arguments.kafka.as_deref()),
-            _ => {
-                eprintln!("no benchmark is called {name}; without a name they are listed");
-                return ExitCode::from(64);
-            }
+        let Some(measured) = measure(name, &arguments) else {
+            eprintln!("no benchmark is called {name}; without a name they are listed");
+            return ExitCode::from(64);
         };
         match measured.and_then(|reports| report::publish(name, &reports)) {
             Ok(met) => missed |= !met,

@@ -6,7 +6,7 @@
 //! ([`limits`]).
 
 mod collectors;
-mod limits;
+pub(crate) mod limits;
 mod load;
 mod stream;
 
