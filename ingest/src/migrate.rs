@@ -5,7 +5,7 @@ use kbwatch_clickhouse_migrations::{Migration, migrations};
 
 pub use kbwatch_clickhouse_migrations::MigrateError;
 
-const MIGRATIONS: [Migration; 7] = migrations![
+const MIGRATIONS: [Migration; 8] = migrations![
     "0001_update_events",
     "0002_device_facts",
     "0003_presence",
@@ -13,6 +13,7 @@ const MIGRATIONS: [Migration; 7] = migrations![
     "0005_codes_seen",
     "0006_views",
     "0007_dead_letters_ttl",
+    "0008_presence_sent_bytes",
 ];
 
 /// Creates the database if need be and applies what is missing.

@@ -44,6 +44,7 @@ struct PresenceRow<'a> {
     refused_batches: u64,
     skipped_lines: u64,
     dropped_events: u64,
+    sent_bytes_24h: u64,
     cloned: bool,
 }
 
@@ -57,6 +58,7 @@ struct KnownHealth {
     refused_batches: u64,
     skipped_lines: u64,
     dropped_events: u64,
+    sent_bytes_24h: u64,
 }
 
 impl Presence {
@@ -143,6 +145,7 @@ impl KnownHealth {
             refused_batches: self.refused_batches,
             skipped_lines: self.skipped_lines,
             dropped_events: self.dropped_events,
+            sent_bytes_24h: self.sent_bytes_24h,
         })
     }
 }
@@ -164,6 +167,7 @@ impl<'a> PresenceRow<'a> {
             refused_batches: health.refused_batches,
             skipped_lines: health.skipped_lines,
             dropped_events: health.dropped_events,
+            sent_bytes_24h: health.sent_bytes_24h,
             cloned: heard.cloned,
         }
     }

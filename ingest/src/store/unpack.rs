@@ -9,7 +9,7 @@ use std::sync::Arc;
 use kbwatch_proto::batch::{UnpackError, Unpacked, unpack};
 use kbwatch_proto::event::{FactsSnapshot, Health, UpdateEvent};
 use kbwatch_proto::identity::device_id_is_valid;
-use kbwatch_proto::journal::{self, JournalRecord};
+use kbwatch_proto::journal::{self, JournalRecord, Role};
 use kbwatch_proto::telemetry::Batch;
 
 use super::check::{check_facts, keep_possible};
@@ -171,6 +171,9 @@ fn sort_out(opened: &mut Opened, unpacked: Unpacked, record: &JournalRecord, met
     };
     let facts = match unpacked.rejected_facts {
         Some(fault) => Err(fault),
+        None if unpacked.contents.facts.is_some() && is_imported(record) => {
+            Err("an importer brings events only".to_owned())
+        }
         None => unpacked.contents.facts.map(check_facts).transpose(),
     };
     match facts {
@@ -186,6 +189,12 @@ fn sort_out(opened: &mut Opened, unpacked: Unpacked, record: &JournalRecord, met
         letter.rows = rejected;
         opened.letter = Some(letter);
     }
+}
+
+/// Whether someone brought along what he found on a device. A carrier brings
+/// what the device itself made and signed.
+fn is_imported(record: &JournalRecord) -> bool {
+    !record.sender_id.is_empty() && record.role() == Role::Importer
 }
 
 /// An error with what lies behind it, on one line.
@@ -289,6 +298,29 @@ mod tests {
             assert_eq!(metrics.rejected_facts(), count);
             let reason = opened.letter.unwrap().reason;
             assert!(reason.contains("facts rejected"), "{reason}");
+        }
+    }
+
+    #[test]
+    fn what_a_device_is_like_is_taken_from_itself_or_its_carrier_and_from_no_importer() {
+        let metrics = Metrics::default();
+        let contents = Contents {
+            events: vec![event(1)],
+            facts: Some(FactsSnapshot {
+                facts: [("ubr".to_owned(), "3770".to_owned())].into(),
+                ..FactsSnapshot::default()
+            }),
+            health: None,
+        };
+        let mut record = record(vec![]);
+        record.batch = Some(pack(&contents).unwrap());
+        record.sender_id = "desk".to_owned();
+        for (role, taken) in [(Role::Importer, false), (Role::Carrier, true)] {
+            record.role = role.into();
+            let opened = open(&record, None, &metrics);
+            assert_eq!(opened.facts.is_some(), taken, "{role:?}");
+            assert_eq!(opened.events.len(), 1);
+            assert_eq!(opened.letter.is_some(), !taken);
         }
     }
 }

@@ -90,6 +90,7 @@ fn heartbeat(batch_seq: u64) -> Batch {
         health: Some(Health {
             started_at_ms: 1_673_000_000_000,
             lag_bytes: 77,
+            sent_bytes_24h: 4_242,
             ..Health::default()
         }),
     };
@@ -113,14 +114,16 @@ async fn a_heartbeat_brings_facts_and_presence_and_no_event() {
     assert_eq!(ubr, "3770");
     until("presence is written", async || {
         river
-            .count("v_presence WHERE lag_bytes = 77 AND peer = '127.0.0.1'")
+            .count(
+                "v_presence WHERE lag_bytes = 77 AND sent_bytes_24h = 4242 AND peer = '127.0.0.1'",
+            )
             .await
             == 1
     })
     .await;
     device.deliver(batch(2, 0, 1)).await;
     until("presence is newer and remembers the health", async || {
-        river.count("v_presence WHERE lag_bytes = 77 AND last_heard_at > (SELECT max(received_at) FROM device_facts)").await == 1
+        river.count("v_presence WHERE lag_bytes = 77 AND sent_bytes_24h = 4242 AND last_heard_at > (SELECT max(received_at) FROM device_facts)").await == 1
     })
     .await;
     assert_eq!(river.stored().await, 1);
