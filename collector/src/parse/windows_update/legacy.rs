@@ -8,7 +8,7 @@ use super::super::clock::Trust;
 use super::super::report::{Anchor, Report, put, text};
 use super::super::split::Line;
 use super::super::{outcome, scan, time};
-use super::reported;
+use super::{failed_download, reported};
 
 /// A line, taken apart.
 pub(crate) struct Head<'a> {
@@ -45,7 +45,8 @@ pub(crate) fn read_line(line: &Line<'_>, report: &mut Report<'_>) {
     };
     let event = logging_started(&head, &anchor, report)
         .or_else(|| report_event(&head, &anchor, report))
-        .or_else(|| servicing_failed(&head, &anchor, report));
+        .or_else(|| servicing_failed(&head, &anchor, report))
+        .or_else(|| download_failed(&head, &anchor, report));
     match event {
         Some(mut event) => {
             event.source = text(head.component);
@@ -89,6 +90,22 @@ fn servicing_failed(
     let rest = scan::after(head.text, b"CBS called Error with ")?;
     let code = scan::code(rest)?;
     let mut event = report.begin(anchor, Phase::Install, outcome::of_code(code));
+    event.hresult = Some(code);
+    Some(event)
+}
+
+/// `Error 0x80246007 occurred while downloading update; notifying dependent
+/// calls.`: the line that stands for all transfers of an update.
+fn download_failed(
+    head: &Head<'_>,
+    anchor: &Anchor<'_>,
+    report: &Report<'_>,
+) -> Option<UpdateEvent> {
+    if !scan::contains(head.text, b"occurred while downloading update") {
+        return None;
+    }
+    let code = failed_download(head.text)?;
+    let mut event = report.begin(anchor, Phase::Download, outcome::of_code(code));
     event.hresult = Some(code);
     Some(event)
 }

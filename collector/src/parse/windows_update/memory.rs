@@ -34,6 +34,9 @@ pub(super) struct Thread {
 /// Memory of one log.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Memory {
+    /// Code and wall clock of the last download that failed.
+    #[serde(default)]
+    pub(super) failed_download: Option<(u32, i64)>,
     updates: VecDeque<Update>,
     threads: VecDeque<Thread>,
 }

@@ -31,6 +31,25 @@ fn phase_of_call(text: &[u8]) -> Option<Phase> {
     }
 }
 
+/// Code of a download that a transfer service gave up: `Error 0x80246007
+/// occurred while downloading update`, `DO download failed with error
+/// 80D05001[…`, `BITS job {…} failed, updateId = {…}.1, hr = 0x80190193`.
+fn failed_download(text: &[u8]) -> Option<u32> {
+    let text = text.strip_prefix(b"WARNING: ").unwrap_or(text);
+    let code = if scan::contains(text, b"occurred while downloading update") {
+        scan::after(text, b"Error ")
+    } else if let Some(rest) = scan::after(text, b"DO download failed with error ") {
+        Some(rest)
+    } else if text.starts_with(b"BITS job ") || text.starts_with(b"DO job ") {
+        let rest = scan::after(text, b" failed")?;
+        scan::after(rest, b"hr = ").or_else(|| scan::after(rest, b"error = "))
+    } else {
+        None
+    };
+    let code = code.and_then(scan::hex_code)?;
+    (code & 0x8000_0000 != 0).then_some(code)
+}
+
 /// Result of a finished call from its counters.
 fn call_result(text: &[u8]) -> Option<EventResult> {
     let count = |name: &[u8]| scan::after(text, name).and_then(scan::number);
@@ -44,4 +63,29 @@ fn call_result(text: &[u8]) -> Option<EventResult> {
         (0, _) => EventResult::Cancelled,
         _ => EventResult::Fail,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_download_is_read_in_every_wording() {
+        for text in [
+            &b"Error 0x80D05001 occurred while downloading update; notifying dependent calls."[..],
+            b"DO download failed with error 80D05001[Extended: 80D05001].",
+            b"BITS job {0A1B} failed, updateId = {0A1B}.1, hr = 0x80D05001",
+            b"WARNING: BITS job {0A1B} failed, updateId = {0A1B}.1, hr = 0x80D05001. File URL = x",
+        ] {
+            assert_eq!(failed_download(text), Some(0x80d0_5001));
+        }
+        assert_eq!(
+            failed_download(b"DO job {0A1B} hit a transient error, error = 0x80D02002"),
+            None
+        );
+        assert_eq!(
+            failed_download(b"BITS job {0A1B} completed successfully"),
+            None
+        );
+    }
 }

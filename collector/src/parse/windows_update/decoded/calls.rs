@@ -3,11 +3,14 @@
 
 use kbwatch_proto::words::{EventResult, Phase};
 
-use super::super::{call_result, phase_of_call};
+use super::super::{call_result, failed_download, phase_of_call};
 use super::{DecodedGrammar, Head, SAME_CALL_MS, client_of};
 use crate::parse::pending::Pending;
-use crate::parse::report::{Report, add_evidence, put};
+use crate::parse::report::{Report, add_evidence, put, text};
 use crate::parse::{outcome, scan};
+
+/// A download that fails is told by its layers within this time.
+const SAME_FAILURE_MS: i64 = 60_000;
 
 impl DecodedGrammar {
     /// `Install call complete (succeeded = 1, …, failed = 0, cancelled = 0, …`.
@@ -107,7 +110,7 @@ impl DecodedGrammar {
     /// 0x8024000b.`
     pub(super) fn job_failure(&mut self, head: &Head<'_>, report: &mut Report<'_>) -> bool {
         if !head.text.starts_with(b"OnDownloadJobFailure") {
-            return false;
+            return self.transfer_failure(head, report);
         }
         let Some(code) = scan::after(head.text, b"failed with ").and_then(scan::code) else {
             return true;
@@ -115,6 +118,28 @@ impl DecodedGrammar {
         let mut event = self.begin(head, report, Phase::Download, outcome::of_code(code));
         event.hresult = Some(code);
         self.name_update(&mut event, scan::after(head.text, b"update "));
+        report.tell(event);
+        true
+    }
+
+    /// A transfer service gave up; the layers above say so again.
+    fn transfer_failure(&mut self, head: &Head<'_>, report: &mut Report<'_>) -> bool {
+        let Some(code) = failed_download(head.text) else {
+            return false;
+        };
+        let now = head.printed_at_ms;
+        let told = self.memory.failed_download.replace((code, now));
+        if told.is_some_and(|(known, at)| known == code && (now - at).abs() <= SAME_FAILURE_MS) {
+            return true;
+        }
+        let mut event = self.begin(head, report, Phase::Download, outcome::of_code(code));
+        event.hresult = Some(code);
+        let id = scan::after(head.text, b"updateId = ");
+        self.name_update(&mut event, id);
+        if let Some(kind) = scan::after(head.text, b"Content-Type: ") {
+            let kind = scan::lead(kind, |byte| byte.is_ascii_graphic() && byte != b';');
+            put(&mut event, "content_type", text(kind));
+        }
         report.tell(event);
         true
     }
