@@ -65,6 +65,9 @@ fn real_logs_are_read_as_people_read_them() {
     let mut score = Score::default();
     for (log, expected) in cases(&folder) {
         let printed = parse(&folder.join(&log));
+        for event in &printed {
+            assert!(!names_a_user(event), "{log} names a user: {event}");
+        }
         score.add(&log, &expected, &printed);
     }
     assert!(
@@ -189,6 +192,24 @@ impl Score {
             self.remarks.push(format!("{log}: false alarm {event}"));
         }
     }
+}
+
+/// Whether a field holds a user's folder or a domain account.
+fn names_a_user(event: &Value) -> bool {
+    let fields = event.as_object().unwrap().values();
+    fields.filter_map(Value::as_str).any(|text| {
+        let lower = text.to_lowercase();
+        let path = lower.split(":\\users\\").skip(1).any(|tail| {
+            !["***", "public", "default", "all users"]
+                .iter()
+                .any(|shared| tail.starts_with(shared))
+        });
+        let account = text
+            .split("S-1-5-21-")
+            .skip(1)
+            .any(|tail| tail.starts_with(|c: char| c.is_ascii_digit()));
+        path || account
+    })
 }
 
 fn fold(value: &Value) -> String {

@@ -260,6 +260,44 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_bytes_are_read_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..2000)) {
+        FileKind::detect(&bytes, "CBS.log");
+        for kind in KINDS {
+            read(kind, &[&bytes]);
+        }
+    }
+
+    #[test]
+    fn damaged_logs_are_read_without_a_panic(
+        log in 0usize..13,
+        places in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..40),
+    ) {
+        let mut logs = fixtures();
+        let at = log % logs.len();
+        let (kind, mut bytes) = logs.swap_remove(at);
+        for (place, byte) in places {
+            let at = place.index(bytes.len());
+            bytes[at] = byte;
+        }
+        read(kind, &[&bytes]);
+    }
+
+    #[test]
+    fn any_cut_gives_the_same_events(cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..12)) {
+        for (kind, bytes) in fixtures() {
+            let mut places: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len())).collect();
+            places.extend([0, bytes.len()]);
+            places.sort_unstable();
+            let chunks: Vec<&[u8]> = places.windows(2).map(|pair| &bytes[pair[0]..pair[1]]).collect();
+            prop_assert_eq!(read(kind, &chunks), read(kind, &[&bytes]));
+        }
+    }
+}
+
 /// Found by fuzzing: fields that a grammar takes as they are named a user.
 #[test]
 fn no_field_names_a_user_whatever_it_was_read_from() {
