@@ -209,7 +209,7 @@ impl Collector {
         self.looked = !self.outbox.is_full();
         if self.looked {
             self.look_at_logs(now_ms, last_look, &mut stepped);
-            self.seal_if_due(now_ms, last_look);
+            self.seal_if_due(now_ms, last_look && !stepped.more);
         } else if self.is_cut_off(now_ms) {
             // To learn whether something rotated away meanwhile.
             self.look_for_rotation(now_ms);
