@@ -22,7 +22,7 @@ pub struct StoreConfig {
     pub retry_cap_ms: u64,
     /// How often presence is written.
     pub presence_flush_ms: u64,
-    /// Time for the last group when the store stops.
+    /// Time for all that is left when the store stops, tries under way included.
     pub grace_ms: u64,
 }
 
