@@ -12,9 +12,10 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use crate::config::{CollectorConfig, ConfigError};
+use crate::config::ConfigError;
 use crate::identity::IdentityError;
 use crate::pipeline::OpenError;
+use crate::run_command::configuration;
 use crate::send::DeliverError;
 
 pub use self::export::{Exported, export};
@@ -154,7 +155,7 @@ pub fn run(args: &CarryArgs) -> ExitCode {
 }
 
 fn run_export(config: &Path, to: &Path, receipts: Option<&Path>) -> Result<ExitCode, CarryError> {
-    let config = CollectorConfig::load(config, std::env::vars())?;
+    let config = configuration(config)?;
     // Held until everything is written.
     let _lock = crate::run::lock_state(&config.state_dir).map_err(|source| CarryError::InUse {
         path: config.state_dir.clone(),
@@ -172,7 +173,7 @@ fn run_export(config: &Path, to: &Path, receipts: Option<&Path>) -> Result<ExitC
 }
 
 fn run_import(config: &Path, file: &Path) -> Result<ExitCode, CarryError> {
-    let config = CollectorConfig::load(config, std::env::vars())?;
+    let config = configuration(config)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

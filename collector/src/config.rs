@@ -79,6 +79,8 @@ pub struct CollectorConfig {
     pub keepalive_s: u32,
     /// Milliseconds that a stopping collector waits for its last receipts.
     pub stop_grace_ms: u32,
+    /// Megabytes of memory beyond which Windows ends the collector.
+    pub memory_max_mb: u32,
 }
 
 /// Paths of PEM files.
@@ -103,6 +105,9 @@ pub struct SourcesConfig {
     /// dism.log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dism_log: Option<PathBuf>,
+    /// On Windows: the channels System, Setup and Windows Update Client, unless
+    /// `event_xml` names a file.
+    pub event_channels: bool,
     /// An append-only file of event-log records as XML.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event_xml: Option<PathBuf>,
@@ -120,6 +125,7 @@ impl SourcesConfig {
         Self {
             cbs_log: None,
             dism_log: None,
+            event_channels: false,
             event_xml: None,
             installed_updates: None,
             windows_update_log: None,
@@ -132,6 +138,7 @@ impl Default for SourcesConfig {
         Self {
             cbs_log: Some(r"C:\Windows\Logs\CBS\CBS.log".into()),
             dism_log: Some(r"C:\Windows\Logs\DISM\dism.log".into()),
+            event_channels: true,
             ..Self::none()
         }
     }
@@ -167,6 +174,7 @@ impl Default for CollectorConfig {
             backoff_max_ms: 600_000,
             keepalive_s: 60,
             stop_grace_ms: 10_000,
+            memory_max_mb: 96,
         }
     }
 }
@@ -223,7 +231,7 @@ impl CollectorConfig {
         Ok(())
     }
 
-    fn ranges(&self) -> [(&'static str, u32, i64, i64); 18] {
+    fn ranges(&self) -> [(&'static str, u32, i64, i64); 19] {
         let most_events = i64::try_from(kbwatch_proto::batch::MAX_EVENTS).unwrap_or(i64::MAX);
         [
             ("history_days", self.history_days, 1, 36_500),
@@ -254,6 +262,7 @@ impl CollectorConfig {
             ("backoff_max_ms", self.backoff_max_ms, 1, 3_600_000),
             ("keepalive_s", self.keepalive_s, 1, 86_400),
             ("stop_grace_ms", self.stop_grace_ms, 0, 600_000),
+            ("memory_max_mb", self.memory_max_mb, 32, 65_536),
         ]
     }
 
@@ -391,6 +400,7 @@ mod tests {
             sources: SourcesConfig {
                 cbs_log: some(),
                 dism_log: some(),
+                event_channels: true,
                 event_xml: some(),
                 installed_updates: some(),
                 windows_update_log: some(),

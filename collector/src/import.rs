@@ -20,6 +20,7 @@ use crate::identity::{self, IdentityError};
 use crate::pack::Packer;
 use crate::parse::{ParseFileError, parse_file};
 use crate::run::now_ms;
+use crate::run_command::configuration;
 use crate::send::DeliverError;
 use crate::send::deliver::deliver;
 
@@ -94,7 +95,7 @@ pub struct Imported {
 
 /// Imports for the command line.
 pub fn run(args: &ImportArgs) -> ExitCode {
-    let imported = CollectorConfig::load(&args.config, std::env::vars())
+    let imported = configuration(&args.config)
         .map_err(ImportError::from)
         .and_then(|config| {
             let runtime = tokio::runtime::Builder::new_current_thread()

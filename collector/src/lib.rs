@@ -10,22 +10,30 @@
 //! gateway; [`run()`] joins the two into what the binary does.
 
 pub mod carry;
+pub mod check_command;
 pub mod config;
 pub mod identity;
 pub mod import;
+pub mod logging;
 pub mod parse;
 pub mod parse_command;
 pub mod pipeline;
 pub mod run;
+pub mod run_command;
 pub mod send;
 pub mod standing;
+#[cfg(windows)]
+pub mod windows;
 
+#[cfg(any(windows, test))]
+mod log_file;
 mod outbox;
 mod pace;
 mod pack;
 mod refused;
 mod remember;
 mod spool;
+mod status;
 mod traffic;
 mod watch;
 mod zone;

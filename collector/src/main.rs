@@ -1,22 +1,15 @@
 //! `kbwatch-collector`: reads Windows update logs and reports them.
 
-use std::io::IsTerminal;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use kbwatch_collector::carry::{self, CarryArgs};
+use kbwatch_collector::check_command::{self, CheckArgs};
 use kbwatch_collector::import::{self, ImportArgs};
+use kbwatch_collector::logging::log_to_stderr;
 use kbwatch_collector::parse_command::{self, ParseArgs};
-use kbwatch_collector::{CollectorConfig, RunError, RunSummary, SendError, run, run_once};
+use kbwatch_collector::run_command::{self, EXIT_USAGE, RunArgs};
 use tokio::sync::watch;
-use tracing_subscriber::EnvFilter;
-
-/// Exit status of a wrong command line or configuration.
-const EXIT_USAGE: u8 = 64;
-
-/// Exit status when another collector uses the same state folder.
-const EXIT_IN_USE: u8 = 73;
 
 /// Reads Windows update logs where they are and reports what they say.
 ///
@@ -46,18 +39,12 @@ enum Command {
     Import(ImportArgs),
     /// Take batches across an air gap in one file, and receipts back.
     Carry(CarryArgs),
-}
-
-#[derive(Debug, clap::Args)]
-struct RunArgs {
-    /// Configuration file (TOML). `KBWATCH_COLLECTOR_*` variables override its
-    /// keys: `KBWATCH_COLLECTOR_STATE_DIR`, `KBWATCH_COLLECTOR_TLS__CA`.
-    #[arg(long, value_name = "FILE")]
-    config: PathBuf,
-    /// Reads everything that is there, waits for the receipts and exits: 0 if
-    /// all is durable, else 1.
-    #[arg(long)]
-    once: bool,
+    Check(CheckArgs),
+    /// Runs as a Windows service: for the service control manager, not for
+    /// people.
+    #[cfg(windows)]
+    #[command(hide = true)]
+    Service(RunArgs),
 }
 
 fn main() -> ExitCode {
@@ -68,11 +55,14 @@ fn main() -> ExitCode {
     match face.command {
         Command::Run(args) => {
             log_to_stderr();
-            start(&args)
+            ExitCode::from(run_command::execute(&args, stop_on_signals))
         }
         Command::Parse(args) => parse_command::run(&args),
         Command::Import(args) => import::run(&args),
         Command::Carry(args) => carry::run(&args),
+        Command::Check(args) => check_command::run(&args),
+        #[cfg(windows)]
+        Command::Service(args) => kbwatch_collector::windows::service::run(args),
     }
 }
 
@@ -87,70 +77,13 @@ fn explain(usage: &clap::Error) -> ExitCode {
     }
 }
 
-fn log_to_stderr() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
-}
-
-fn start(args: &RunArgs) -> ExitCode {
-    let config = match CollectorConfig::load(&args.config, std::env::vars()) {
-        Ok(config) => config,
-        Err(error) => {
-            tell_error(&error);
-            return ExitCode::from(EXIT_USAGE);
-        }
-    };
-    // Held until the process ends.
-    let _lock = match run::lock_state(&config.state_dir) {
-        Ok(lock) => lock,
-        Err(error) => {
-            let path = config.state_dir.display();
-            tracing::error!(%path, %error, "state folder cannot be used: stop the other collector, or name a writable one as state_dir");
-            return ExitCode::from(EXIT_IN_USE);
-        }
-    };
-    // One thread is plenty: the work is bounded per step.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let runtime = match runtime {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            tell_error(&error);
-            return ExitCode::FAILURE;
-        }
-    };
-    let once = args.once;
-    match runtime.block_on(work(config, once)) {
-        Ok(summary) => conclude(&summary, once),
-        Err(error) => {
-            tell_error(&error);
-            match error {
-                RunError::Send(SendError::Gone) => ExitCode::FAILURE,
-                _ => ExitCode::from(EXIT_USAGE),
-            }
-        }
-    }
-}
-
-async fn work(config: CollectorConfig, once: bool) -> Result<RunSummary, RunError> {
-    let (stop, shutdown) = watch::channel(false);
-    let signals = tokio::spawn(async move {
+/// Must be called within a runtime.
+fn stop_on_signals(stop: watch::Sender<bool>) {
+    tokio::spawn(async move {
         stop_signal().await;
         tracing::info!("stopping");
         stop.send_replace(true);
     });
-    let summary = if once {
-        run_once(config, shutdown).await
-    } else {
-        run(config, shutdown).await
-    };
-    signals.abort();
-    summary
 }
 
 #[cfg(unix)]
@@ -175,36 +108,4 @@ async fn wait_for_ctrl_c() {
         tracing::warn!(%error, "cannot listen for Ctrl-C");
         std::future::pending::<()>().await;
     }
-}
-
-fn conclude(summary: &RunSummary, once: bool) -> ExitCode {
-    let counts = &summary.counts;
-    tracing::info!(
-        read_events = counts.read_events,
-        durable_events = counts.durable_events,
-        refused_events = counts.refused_events,
-        skipped_events = counts.skipped_events,
-        unreceipted_batches = summary.left.unreceipted_batches,
-        "collector stopped"
-    );
-    let well = if once {
-        summary.is_complete()
-    } else {
-        summary.is_drained()
-    };
-    if well {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
-}
-
-fn tell_error(error: &dyn std::error::Error) {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text = format!("{text}: {cause}");
-        next = cause.source();
-    }
-    tracing::error!("{text}");
 }

@@ -11,6 +11,7 @@ use crate::config::CollectorConfig;
 use crate::pipeline::{Collector, OpenError};
 use crate::send::{SendError, Sender};
 use crate::standing::{Counts, Pending};
+use crate::status::StatusTeller;
 
 /// Pause between two looks while a single pass waits for receipts.
 const ONCE_PAUSE: Duration = Duration::from_millis(50);
@@ -47,6 +48,9 @@ impl RunSummary {
     }
 }
 
+/// Name of the file whose lock says that a state folder is claimed.
+pub(crate) const LOCK_NAME: &str = "lock";
+
 /// Claims a state folder for as long as the file is held: two collectors on one
 /// checkpoint would overwrite each other's.
 ///
@@ -54,7 +58,7 @@ impl RunSummary {
 /// It cannot be written, or someone else holds it.
 pub fn lock_state(folder: &Path) -> std::io::Result<File> {
     std::fs::create_dir_all(folder)?;
-    let lock = File::create(folder.join("lock"))?;
+    let lock = File::create(folder.join(LOCK_NAME))?;
     lock.try_lock()?;
     Ok(lock)
 }
@@ -79,6 +83,7 @@ pub async fn run(
     let mut collector = Collector::open(config)?;
     let mut sender = Sender::start(collector.config())?;
     let poll = Duration::from_millis(u64::from(collector.config().poll_ms));
+    let mut status = StatusTeller::new(&collector.config().state_dir, now_ms());
     tracing::info!(device = collector.device_id(), "collector started");
     let mut next_look = Instant::now();
     while !*shutdown.borrow() {
@@ -88,7 +93,8 @@ pub async fn run(
             // A long backlog must not starve the sending task.
             tokio::task::yield_now().await;
         }
-        sender.exchange(&mut collector, now_ms())?;
+        let exchanged = sender.exchange(&mut collector, now_ms())?;
+        status.look(&collector, exchanged, now_ms());
         tokio::select! {
             () = tokio::time::sleep_until(next_look) => {}
             () = sender.changed() => {}
@@ -98,6 +104,7 @@ pub async fn run(
     collector.flush(now_ms());
     drain(&mut collector, &mut sender).await?;
     sender.close().await;
+    status.stop(&collector, now_ms());
     Ok(conclude(&mut collector))
 }
 

@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+pub(crate) use self::stream::chain;
 use self::stream::{Heard, Link, Settings, keep_connected};
 use crate::config::CollectorConfig;
 use crate::pipeline::Collector;
@@ -56,6 +57,14 @@ pub enum SendError {
     /// The connecting task ended on its own, which it never should.
     #[error("the sending task is gone")]
     Gone,
+}
+
+/// Connects once, as a sender would, and hangs up.
+///
+/// # Errors
+/// Why no connection came about, for a person.
+pub(crate) async fn probe(config: &CollectorConfig) -> Result<(), String> {
+    Settings::of(config).connect().await.map(drop)
 }
 
 /// What an exchange did.

@@ -43,30 +43,45 @@ impl CollectorConfig {
     }
 }
 
-/// Sets `a__b` as key `b` of table `a`. A text of digits becomes a number where
-/// the key holds one.
+/// Sets `a__b` as key `b` of table `a`. A text becomes a number or a truth
+/// where the key holds one.
 fn set_key(table: &mut toml::Table, key: &str, value: &str) {
+    let defaults = toml::Table::try_from(CollectorConfig::default()).unwrap_or_default();
     if let Some((outer, inner)) = key.split_once("__") {
+        let default = defaults
+            .get(outer)
+            .and_then(|inner_table| inner_table.get(inner));
         let entry = table
             .entry(outer.to_owned())
             .or_insert_with(|| toml::Value::Table(toml::Table::new()));
         if let Some(table) = entry.as_table_mut() {
-            table.insert(inner.to_owned(), toml::Value::String(value.to_owned()));
+            table.insert(inner.to_owned(), typed(default, value));
         }
         return;
     }
-    let number = value.parse().ok().filter(|_| holds_number(key));
-    let value = number.map_or_else(
-        || toml::Value::String(value.to_owned()),
-        toml::Value::Integer,
-    );
-    table.insert(key.to_owned(), value);
+    let number = toml::Value::Integer(0);
+    let default = match key {
+        "utc_offset_minutes" => Some(&number),
+        _ => defaults.get(key),
+    };
+    table.insert(key.to_owned(), typed(default, value));
 }
 
-fn holds_number(key: &str) -> bool {
-    key == "utc_offset_minutes"
-        || toml::Table::try_from(CollectorConfig::default())
-            .is_ok_and(|table| table.get(key).is_some_and(toml::Value::is_integer))
+/// A text as a value of the same type as the default.
+fn typed(default: Option<&toml::Value>, value: &str) -> toml::Value {
+    let text = || toml::Value::String(value.to_owned());
+    match default {
+        Some(toml::Value::Integer(_)) => {
+            value.parse().map_or_else(|_| text(), toml::Value::Integer)
+        }
+        // A policy states a truth as 1 or 0.
+        Some(toml::Value::Boolean(_)) => match value {
+            "1" | "true" => toml::Value::Boolean(true),
+            "0" | "false" => toml::Value::Boolean(false),
+            _ => text(),
+        },
+        _ => text(),
+    }
 }
 
 #[cfg(test)]
@@ -99,6 +114,7 @@ mod tests {
                 ("PATH", "/bin"),
                 ("KBWATCH_COLLECTOR_GATEWAY", "https://two:2"),
                 ("KBWATCH_COLLECTOR_POLL_MS", "250"),
+                ("KBWATCH_COLLECTOR_SOURCES__EVENT_CHANNELS", "0"),
                 ("KBWATCH_COLLECTOR_TLS__CA", "ca.pem"),
                 ("KBWATCH_COLLECTOR_TLS__CERT", "7"),
                 ("KBWATCH_COLLECTOR_TLS__KEY", "key.pem"),
@@ -107,6 +123,56 @@ mod tests {
         .unwrap();
         assert_eq!(config.gateway, "https://two:2");
         assert_eq!(config.poll_ms, 250);
+        assert!(!config.sources.event_channels);
         assert_eq!(config.tls.unwrap().cert, Path::new("7"));
+    }
+
+    const TEMPLATE: &str = include_str!("../../../deploy/windows/policy/kbwatch.admx");
+    const TEXTS: [&str; 2] = [
+        include_str!("../../../deploy/windows/policy/en-US/kbwatch.adml"),
+        include_str!("../../../deploy/windows/policy/zh-CN/kbwatch.adml"),
+    ];
+
+    /// What stands between two texts, each time.
+    fn between<'a>(text: &'a str, before: &str, after: &str) -> Vec<&'a str> {
+        let parts = text.split(before).skip(1);
+        parts
+            .filter_map(|part| Some(part.split_once(after)?.0))
+            .collect()
+    }
+
+    #[test]
+    fn every_setting_of_the_policy_template_is_a_key() {
+        let defaults = toml::Table::try_from(CollectorConfig::default()).unwrap();
+        for policy in between(TEMPLATE, "<policy ", "</policy>") {
+            if !policy.contains(r"Policies\kbwatch\Collector") {
+                continue;
+            }
+            let key = between(policy, "valueName=\"", "\"")[0];
+            // Numbers must be numbers there too.
+            let value = if policy.contains("<text ") {
+                "text"
+            } else {
+                "1"
+            };
+            let mut table = defaults.clone();
+            for paths in ["ca", "cert", "key"] {
+                set_key(&mut table, &format!("tls__{paths}"), "x");
+            }
+            set_key(&mut table, key, value);
+            let read: Result<CollectorConfig, _> = toml::Value::Table(table).try_into();
+            assert!(read.is_ok(), "{key}: {read:?}");
+        }
+    }
+
+    #[test]
+    fn the_policy_template_has_its_texts_in_both_languages() {
+        let names = between(TEMPLATE, "$(string.", ")");
+        assert!(names.len() > 30);
+        for texts in TEXTS {
+            for name in &names {
+                assert!(texts.contains(&format!("<string id=\"{name}\">")), "{name}");
+            }
+        }
     }
 }

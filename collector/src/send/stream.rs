@@ -100,7 +100,7 @@ fn read_pem(path: &Path) -> Result<Vec<u8>, SendError> {
 }
 
 /// An error with everything behind it, for a person.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {

@@ -1,8 +1,7 @@
 //! What the device says of itself: open pairs of names and values.
 //!
 //! They come from a file where one is named, else from what the operating
-//! system offers without asking anyone. On Windows the registry is not read
-//! yet: there, name a file.
+//! system offers without asking anyone: on Windows the registry.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -50,7 +49,7 @@ impl FactsSource {
         let Some(path) = &self.file else {
             return std::mem::take(&mut self.machine_due).then(of_machine);
         };
-        let signature = fs::metadata(path).ok().map(|found| Signature::of(&found));
+        let signature = Signature::at(path).ok();
         if signature.is_some() && signature == self.seen {
             return None;
         }
@@ -102,7 +101,13 @@ fn bounded(facts: BTreeMap<String, String>) -> BTreeMap<String, String> {
     kept
 }
 
+#[cfg(windows)]
+fn of_machine() -> BTreeMap<String, String> {
+    bounded(crate::windows::facts::read())
+}
+
 /// What /etc and the kernel say; each fact is left out where they are silent.
+#[cfg(not(windows))]
 fn of_machine() -> BTreeMap<String, String> {
     let mut facts = BTreeMap::new();
     let mut state = |name: &str, value: Option<String>| {
@@ -111,12 +116,7 @@ fn of_machine() -> BTreeMap<String, String> {
         }
     };
     let kernel = |file: &str| first_line(&Path::new("/proc/sys/kernel").join(file));
-    state(
-        "hostname",
-        std::env::var("COMPUTERNAME")
-            .ok()
-            .or_else(|| kernel("hostname")),
-    );
+    state("hostname", kernel("hostname"));
     state("kernel", kernel("osrelease"));
     state("arch", Some(architecture().to_owned()));
     let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
@@ -129,12 +129,14 @@ fn of_machine() -> BTreeMap<String, String> {
     bounded(facts)
 }
 
+#[cfg(not(windows))]
 fn first_line(path: &Path) -> Option<String> {
     let text = fs::read_to_string(path).ok()?;
     text.lines().next().map(|line| line.trim().to_owned())
 }
 
 /// The architecture in the words of Windows packages.
+#[cfg(not(windows))]
 fn architecture() -> &'static str {
     match std::env::consts::ARCH {
         "x86_64" => "amd64",

@@ -4,7 +4,9 @@
 //! nothing. The file system's id says which file it is, and a fingerprint of
 //! its first KiB says that the id was not given to another one since.
 
-use std::fs::Metadata;
+use std::fs::{File, Metadata};
+use std::io;
+use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
@@ -21,7 +23,13 @@ pub(crate) struct FileId {
 
 impl FileId {
     #[cfg(unix)]
-    pub(crate) fn of(metadata: &Metadata) -> Self {
+    #[expect(clippy::unnecessary_wraps, reason = "Windows has to ask for the id")]
+    fn of(_file: &File, metadata: &Metadata) -> io::Result<Self> {
+        Ok(Self::of_metadata(metadata))
+    }
+
+    #[cfg(unix)]
+    fn of_metadata(metadata: &Metadata) -> Self {
         use std::os::unix::fs::MetadataExt;
         Self {
             volume: metadata.dev(),
@@ -29,16 +37,16 @@ impl FileId {
         }
     }
 
-    /// Without unsafe code Windows tells the time of creation only. A rename
-    /// keeps it; a file made anew under the same name within 15 seconds
-    /// inherits it, and then the fingerprint decides.
+    /// Only an open file tells its id on Windows. The time of creation is no
+    /// substitute: a file made anew under the same name within 15 seconds
+    /// inherits it.
     #[cfg(windows)]
-    pub(crate) fn of(metadata: &Metadata) -> Self {
-        use std::os::windows::fs::MetadataExt;
-        Self {
-            volume: 0,
-            index: metadata.creation_time(),
-        }
+    fn of(file: &File, _metadata: &Metadata) -> io::Result<Self> {
+        let told = winapi_util::file::information(file)?;
+        Ok(Self {
+            volume: told.volume_serial_number(),
+            index: told.file_index(),
+        })
     }
 }
 
@@ -87,10 +95,37 @@ impl Signature {
         i64::try_from(self.modified_ns / 1_000_000).unwrap_or(i64::MAX)
     }
 
-    pub(crate) fn of(metadata: &Metadata) -> Self {
+    /// What the system says of the file under a path; its bytes stay unread.
+    #[cfg(unix)]
+    pub(crate) fn at(path: &Path) -> io::Result<Self> {
+        let metadata = std::fs::metadata(path)?;
+        Ok(Self::new(FileId::of_metadata(&metadata), &metadata))
+    }
+
+    /// What the system says of the file under a path; its bytes stay unread.
+    ///
+    /// Opened for its attributes alone: such a handle is granted whatever the
+    /// writer shares, and hinders nobody.
+    #[cfg(windows)]
+    pub(crate) fn at(path: &Path) -> io::Result<Self> {
+        use std::os::windows::fs::OpenOptionsExt;
+        const FILE_READ_ATTRIBUTES: u32 = 0x80;
+        let file = std::fs::OpenOptions::new()
+            .access_mode(FILE_READ_ATTRIBUTES)
+            .open(path)?;
+        let metadata = file.metadata()?;
+        Self::of(&file, &metadata)
+    }
+
+    /// What the system says of an open file.
+    pub(crate) fn of(file: &File, metadata: &Metadata) -> io::Result<Self> {
+        Ok(Self::new(FileId::of(file, metadata)?, metadata))
+    }
+
+    fn new(id: FileId, metadata: &Metadata) -> Self {
         let modified = metadata.modified().ok();
         Self {
-            id: FileId::of(metadata),
+            id,
             len: metadata.len(),
             modified_ns: modified
                 .and_then(|time| time.duration_since(UNIX_EPOCH).ok())

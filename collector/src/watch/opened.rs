@@ -1,7 +1,7 @@
 //! An open log: a plain file, or the log inside a cabinet that servicing made
 //! of it.
 
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
@@ -34,21 +34,22 @@ impl Opened {
         if !metadata.is_file() {
             return Err(io::Error::other("not a regular file"));
         }
+        let signature = Signature::of(&file, &metadata)?;
         let mut head = Vec::new();
         (&mut file)
             .take(FINGERPRINT_LEN as u64)
             .read_to_end(&mut head)?;
         if head.starts_with(CABINET_MAGIC) {
-            return Self::unpack(file, &metadata);
+            return Self::unpack(file, signature);
         }
         Ok(Self {
-            signature: Signature::of(&metadata),
+            signature,
             body: Body::Plain(file),
             head,
         })
     }
 
-    fn unpack(file: File, metadata: &Metadata) -> io::Result<Self> {
+    fn unpack(file: File, signature: Signature) -> io::Result<Self> {
         let cabinet = Cabinet::open(file).map_err(io::Error::other)?;
         let len = cabinet.members().first().map_or(0, |member| member.len);
         let mut member = Box::new(cabinet.into_member(0).map_err(io::Error::other)?);
@@ -57,10 +58,7 @@ impl Opened {
             .take(FINGERPRINT_LEN as u64)
             .read_to_end(&mut head)?;
         Ok(Self {
-            signature: Signature {
-                len,
-                ..Signature::of(metadata)
-            },
+            signature: Signature { len, ..signature },
             body: Body::Packed {
                 at: head.len() as u64,
                 member,

@@ -5,7 +5,6 @@
 //! while nothing changes; the folder is listed only when the live file is
 //! another one than before.
 
-use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -237,8 +236,8 @@ impl Source {
 
     /// One metadata call; opens the live file only when it changed.
     fn look_at_live(&mut self) -> io::Result<Option<Opened>> {
-        let signature = match fs::metadata(&self.plan.path) {
-            Ok(metadata) => Signature::of(&metadata),
+        let signature = match Signature::at(&self.plan.path) {
+            Ok(signature) => signature,
             Err(error) if is_absence(&error) => {
                 self.strays.extend(self.live.take());
                 // Until there is a live file again, only the folder tells

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{Archives, Moment, Source, is_absence};
-use crate::watch::file_id::FileId;
+use crate::watch::file_id::{FileId, Signature};
 use crate::watch::opened::Opened;
 use crate::watch::text_file::FollowedFile;
 
@@ -48,15 +48,15 @@ impl Source {
             if path == self.plan.path || (!is_archive && self.strays.is_empty()) {
                 continue;
             }
-            if let Ok(metadata) = entry.metadata()
-                && metadata.is_file()
+            if entry.file_type().is_ok_and(|kind| kind.is_file())
+                && let Ok(signature) = Signature::at(&path)
             {
-                let id = FileId::of(&metadata);
+                let id = signature.id;
                 if let Some(file) = self.archived.iter_mut().find(|file| file.path == path)
                     && file.has_id(id)
                     && path.extension().is_none_or(|kind| kind != "cab")
                 {
-                    file.reopen_if_grown(metadata.len());
+                    file.reopen_if_grown(signature.len);
                 }
                 self.consider(&path, (id, is_archive), moment, &mut unsettled);
                 present.push(path);

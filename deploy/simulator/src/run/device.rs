@@ -153,7 +153,7 @@ impl VirtualDevice {
                 dism_log: device.has_dism.then(|| folder.join(DISM_LOG)),
                 event_xml: Some(folder.join(EVENTS_XML)),
                 installed_updates: Some(folder.join(QFE_TXT)),
-                windows_update_log: None,
+                ..SourcesConfig::none()
             },
             facts_file: Some(folder.join(FACTS_JSON)),
             utc_offset_minutes: Some(device.utc_offset_minutes),
