@@ -8,6 +8,7 @@ export KBWATCH_CACHE
 CHDB_VERSION=26.7.3
 CHDB_PACKAGE=@chdb/lib-linux-x64-gnu@26.7.3-stable.1
 CHDB_SHA512=5cff7b98caa7739b59a4a432c11f0dedc2d3b073624e61ebdf4a42e66ce8de35a6ba48ca9f62016bad1cd81fe059435cb858ce3235a8a2b408082a81563e70a7
+WINDOWS_TARGET=x86_64-pc-windows-gnu
 CARGO_DENY_VERSION=0.20.2
 CARGO_DENY=$KBWATCH_CACHE/tools/bin/cargo-deny
 STEPS=()
@@ -102,6 +103,31 @@ setup_engine() {
 setup_browser() {
   need_commands chromium:chromium
   apt_install fonts-noto-cjk
+}
+
+# What builds the collector for Windows and runs it here: Rust's standard
+# library for that target by rustup, the linker and wine from Debian. Fails
+# where they cannot be had; the caller decides whether that matters.
+setup_windows() {
+  [[ $(uname -m) == x86_64 ]] || {
+    say "wine runs the .exe on x86_64 only"
+    return 2
+  }
+  local packages=()
+  command -v x86_64-w64-mingw32-gcc >/dev/null || packages+=(gcc-mingw-w64-x86-64)
+  command -v wine >/dev/null || packages+=(wine wine64)
+  # In a process of its own: what is missing must not end this one.
+  [[ ${#packages[@]} -eq 0 ]] || (apt_install "${packages[@]}") || return 2
+  command -v rustup >/dev/null || {
+    say "no rustup: add Rust's standard library for $WINDOWS_TARGET by hand"
+    return 2
+  }
+  rustup target list --installed | grep -qx "$WINDOWS_TARGET" && return 0
+  say "fetching Rust's standard library for $WINDOWS_TARGET with rustup (about 30 MB)"
+  rustup --quiet target add "$WINDOWS_TARGET" || {
+    say "rustup target add $WINDOWS_TARGET failed"
+    return 2
+  }
 }
 
 setup_kafka() {

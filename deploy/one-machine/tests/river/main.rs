@@ -14,3 +14,5 @@ mod lists;
 mod load;
 mod outages;
 mod poison;
+mod windows;
+mod wine;
