@@ -19,7 +19,7 @@ use super::kind::FileKind;
 use super::mask::mask;
 use super::report::{Report, put};
 use super::split::Line;
-use super::time;
+use super::{scan, time};
 
 /// Reads a stretch of bytes that ends with an `<Event>` element.
 pub(crate) fn read_line(element: &Line<'_>, report: &mut Report<'_>) {
@@ -42,28 +42,30 @@ fn read_element(text: &str, report: &mut Report<'_>) {
     }
 }
 
+/// Providers that the grammars know.
+const PROVIDERS: [&[u8]; 6] = [
+    b"Microsoft-Windows-WindowsUpdateClient",
+    b"Microsoft-Windows-Servicing",
+    b"Microsoft-Windows-WUSA",
+    b"Microsoft-Windows-Kernel-Power",
+    b"EventLog",
+    b"User32",
+];
+
 /// Whether the provider is one that the grammars know: cheaper than reading.
+/// An element that does not name it at once is read.
 fn is_of_interest(text: &str) -> bool {
-    let Some(at) = text.find("<Provider") else {
-        return false;
+    let text = text.as_bytes();
+    let Some(tag) = scan::after(&text[..text.len().min(1024)], b"<Provider") else {
+        return text.len() > 1024 && scan::find(text, b"<Provider").is_some();
     };
-    let mut end = text.len().min(at + 400);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    let provider = &text[at..end];
-    [
-        "WindowsUpdateClient",
-        "Windows-Servicing",
-        "Windows-WUSA",
-        "EventLog",
-        "Eventlog",
-        "USER32",
-        "User32",
-        "Kernel-Power",
-    ]
-    .iter()
-    .any(|name| provider.contains(name))
+    let Some([quote @ (b'"' | b'\''), name @ ..]) = scan::after(tag, b" Name=") else {
+        return true;
+    };
+    let name = scan::lead(name, |byte| byte != *quote);
+    PROVIDERS
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(name))
 }
 
 fn tell(raw: &RawEvent, report: &mut Report<'_>) -> bool {
@@ -148,5 +150,29 @@ pub(crate) fn evtx_kind(events: &[UpdateEvent]) -> Option<FileKind> {
         "Setup" => Some(FileKind::EvtxSetup),
         "Microsoft-Windows-WindowsUpdateClient/Operational" => Some(FileKind::EvtxOperational),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_elements_of_known_providers_are_read() {
+        for (text, wanted) in [
+            ("<Event><System><Provider Name='USER32'/>", true),
+            (
+                "<Event><System><Provider Guid='{0}' Name=\"EventLog\"/>",
+                true,
+            ),
+            (
+                "<Event><System><Provider Name='Service Control Manager'/>",
+                false,
+            ),
+            ("<Event><System><Provider EventSourceName='USER32'/>", true),
+            ("<Event><System>", false),
+        ] {
+            assert_eq!(is_of_interest(text), wanted, "{text}");
+        }
     }
 }
