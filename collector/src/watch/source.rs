@@ -20,6 +20,7 @@ use crate::watch::text_file::{FollowedFile, Reading};
 use self::listing::Listing;
 
 mod listing;
+mod reading;
 mod rotation;
 
 /// Bytes read per look, so that one long backlog does not starve the rest.
@@ -180,57 +181,6 @@ impl Source {
             tracing::warn!(source, %path, %error, "log cannot be read, trying again");
         } else {
             tracing::info!(source, %path, "log can be read again");
-        }
-    }
-
-    fn read_live(
-        &mut self,
-        opened: Option<Opened>,
-        moment: Moment,
-        looked: &mut Looked,
-    ) -> io::Result<()> {
-        let Some(live) = &mut self.live else {
-            return Ok(());
-        };
-        if let Some(mut opened) = opened {
-            let budget = moment.budget.saturating_sub(looked.read_bytes);
-            looked.read_bytes += live.read(&mut opened, &self.reading, budget, moment.now_ms)?;
-        }
-        if moment.last_look {
-            live.finish(true, moment.now_ms);
-        } else {
-            live.settle_if_quiet(moment.now_ms);
-        }
-        Ok(())
-    }
-
-    fn read_archives(
-        &mut self,
-        moment: Moment,
-        looked: &mut Looked,
-        failed: &mut Option<io::Error>,
-    ) {
-        for file in self.archived.iter_mut().filter(|file| !file.is_finished()) {
-            let budget = moment.budget.saturating_sub(looked.read_bytes);
-            if budget == 0 {
-                return;
-            }
-            match file.read_archive(&self.reading, budget, moment) {
-                Ok(bytes) => looked.read_bytes += bytes,
-                Err(error) if is_absence(&error) => {
-                    self.listing.ask();
-                    continue;
-                }
-                // Locked, by a virus scanner for example: the next look.
-                Err(error) => {
-                    *failed = Some(error);
-                    continue;
-                }
-            }
-            if file.finish(moment.last_look, moment.now_ms) {
-                self.closed_counts.add(file.counts());
-                file.close();
-            }
         }
     }
 
