@@ -18,9 +18,10 @@ const EXIT_UNREADABLE: u8 = 2;
 /// What to parse, and how to print it.
 #[derive(Debug, Args)]
 #[command(long_about = "Print the update events that log files hold.\n\n\
-    Reads CBS.log, dism.log, WindowsUpdate.log, event logs (.evtx and XML) and lists of installed \
-    updates. The kind is told from the content. Times are resolved to UTC where the file itself \
-    gives the offset away.\n\n\
+    Reads CBS.log and its archives (.log and .cab), dism.log, WindowsUpdate.log, event logs (.evtx, \
+    XML, or copied as text), CheckSUR.log, logs of setup and of Configuration Manager, lists of \
+    installed updates and, unverified, ReportingEvents.log and results of SetupDiag. The kind is \
+    told from the content. Times are resolved to UTC where the file itself gives the offset away.\n\n\
     Exit status: 0 all files read, 2 a file unreadable or of unknown kind (the others are still \
     printed), 64 a command line that cannot be understood.")]
 pub struct ParseArgs {
