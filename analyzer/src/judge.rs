@@ -140,18 +140,21 @@ fn begin(sight: &Sight, generation: u32, now_ms: i64) -> ClusterRow {
 
 fn go_on(mut row: ClusterRow, sight: &Sight, now_ms: i64) -> ClusterRow {
     if let Some(closed_at) = row.closed_at {
-        let again = sight.failing.iter().filter(|(_, at)| *at > closed_at);
-        let again = again.count();
+        let failing = sight.failing.iter().map(|(_, at)| *at);
+        let mut again: Vec<i64> = failing.filter(|at| *at > closed_at).collect();
         if now_ms - closed_at > MEMORY_MS {
-            return if sight.called && again > 0 {
+            return if sight.called && !again.is_empty() {
                 begin(sight, row.generation + 1, now_ms)
             } else {
                 row
             };
         }
-        if again >= RETURNS_FROM {
+        // The failure that makes it return, not the clock, dates the return:
+        // seen again after a restart it is the same one, with the same alert.
+        again.sort_unstable();
+        if let Some(at_ms) = again.get(RETURNS_FROM - 1) {
             row.closed_at = None;
-            row.returned_at = Some(now_ms);
+            row.returned_at = Some(*at_ms);
         }
     } else if sight.failing.is_empty() {
         row.closed_at = Some(now_ms);
@@ -278,6 +281,21 @@ mod tests {
         let back = judge.judge(&sight(false, &[50, 51, 52]), 70).unwrap();
         assert_eq!(life_of(&back.life), Life::Returned);
         assert_eq!(back.cluster_id, id);
+    }
+
+    #[test]
+    fn a_return_that_was_not_kept_is_the_same_return_when_seen_again() {
+        let mut judge = Judge::default();
+        judge.judge(&sight(true, &[1, 2, 3]), 20);
+        judge.judge(&sight(false, &[]), 40);
+        let kept: Vec<ClusterRow> = judge.rows().cloned().collect();
+        let returned = |mut judge: Judge, now_ms| {
+            let row = judge.judge(&sight(false, &[52, 50, 51]), now_ms).cloned();
+            row.unwrap().returned_at
+        };
+        let first = returned(Judge::remember(kept.clone()), 70);
+        assert_eq!(first, Some(52));
+        assert_eq!(returned(Judge::remember(kept), 10 * 60_000), first);
     }
 
     #[test]

@@ -113,10 +113,12 @@ impl Analyzer {
         let view = look.at_everything(mind);
         mind.ledger.note_clusters(&mind.judge);
         mind.ledger.note_codes(&mind.codes);
-        mind.ledger.keep(&self.client).await?;
-        // An alert is sent only once it is kept.
+        // Alerts before the ledger, which says that they were raised: after a
+        // stop between the two they are raised again under the same ids. An
+        // alert is sent only once both are kept.
         keep(&self.client, "alerts", mind.outbox.changed()).await?;
         mind.outbox.kept();
+        mind.ledger.keep(&self.client).await?;
         mind.outbox.deliver(now_ms);
 
         self.cycle += 1;

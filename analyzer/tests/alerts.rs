@@ -188,6 +188,84 @@ async fn a_restart_tells_nothing_twice_and_forgets_nothing() {
     );
 }
 
+/// Lets every INSERT into `table` fail that says `check`, and mends it again.
+async fn refuse(bank: &Bank, table: &str, check: Option<&str>) {
+    let change = match check {
+        Some(check) => format!("ADD CONSTRAINT broken CHECK {check}"),
+        None => "DROP CONSTRAINT broken".to_owned(),
+    };
+    let sql = format!("ALTER TABLE {table} {change}");
+    bank.engine.client().query(&sql).execute().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_stop_between_alert_and_ledger_loses_no_alert_and_doubles_none() {
+    for (table, check) in [
+        ("alerts", "tries > 1000"),
+        ("failure_codes", "standing != 'alerted'"),
+    ] {
+        let mut bank = Bank::open().await;
+        let now = jiff::Timestamp::now().as_millisecond();
+        incident(&mut bank, now, now - 2 * HOUR).await;
+        import_baseline(&bank.engine.client(), b"hresult\n", now)
+            .await
+            .unwrap();
+        let (door, url) = receiver(0).await;
+        refuse(&bank, table, Some(check)).await;
+        let mut stopped = Analyzer::open(config(&url), bank.engine.client());
+        stopped.cycle(now).await.unwrap_err();
+        drop(stopped);
+        assert_eq!(distinct(&door), BTreeMap::new(), "nothing is sent unkept");
+        refuse(&bank, table, None).await;
+        let mut again = Analyzer::open(config(&url), bank.engine.client());
+        cycle_until(&mut again, now + HOUR, || distinct(&door).len() >= 2).await;
+        let alerts = distinct(&door);
+        let mut kinds: Vec<&Value> = alerts.values().map(|alert| &alert["kind"]).collect();
+        kinds.sort_unstable_by_key(|kind| kind.to_string());
+        assert_eq!(kinds, ["new_cluster", "new_code"], "stopped at {table}");
+    }
+}
+
+/// GETs what a link leads to, from the routes that this analyzer serves.
+async fn follow(analyzer: &Analyzer, link: &str) -> String {
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0))
+        .await
+        .unwrap();
+    let address = listener.local_addr().unwrap();
+    let router = kbwatch_analyzer::http::router(analyzer.shared());
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let path = link.strip_prefix("http://kbwatch.bank.example").unwrap();
+    let url = format!("http://{address}{path}");
+    let page = tokio::task::spawn_blocking(move || {
+        let mut answer = ureq::get(&url).call().unwrap();
+        answer.body_mut().read_to_string().unwrap()
+    });
+    page.await.unwrap()
+}
+
+#[tokio::test]
+async fn the_link_of_every_alert_leads_to_a_page_that_shows_it() {
+    let mut bank = Bank::open().await;
+    let now = jiff::Timestamp::now().as_millisecond();
+    incident(&mut bank, now, now - 2 * HOUR).await;
+    import_baseline(&bank.engine.client(), b"hresult\n", now)
+        .await
+        .unwrap();
+    let (door, url) = receiver(0).await;
+    let mut analyzer = Analyzer::open(config(&url), bank.engine.client());
+    cycle_until(&mut analyzer, now, || distinct(&door).len() >= 2).await;
+    let alerts = distinct(&door);
+    assert_eq!(alerts.len(), 2);
+    for alert in alerts.values() {
+        let link = alert["link"].as_str().unwrap();
+        let page = follow(&analyzer, link).await;
+        assert!(page.contains(alert["hresult"].as_str().unwrap()), "{link}");
+        if let Some((_, part)) = link.split_once('#') {
+            assert!(page.contains(&format!("id=\"{part}\"")), "{link}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn history_pages_nobody_and_neither_does_the_first_day() {
     let mut bank = Bank::open().await;

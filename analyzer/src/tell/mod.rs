@@ -114,6 +114,6 @@ pub(crate) fn code_alert(sight: &NewSight, facts: CodeFacts, moment: Moment<'_>)
         ring: String::new(),
         first_seen: rfc3339(sight.first_seen_ms),
         data_age_s: moment.data_age_s(),
-        link: moment.link("/codes"),
+        link: moment.link("/#new-codes"),
     }
 }
