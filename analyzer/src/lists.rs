@@ -24,8 +24,9 @@ pub struct RolloutList {
     /// Name of the release: a month, `2023-01`.
     #[arg(long)]
     pub release: String,
-    /// KB of a build family that the shipped table does not know, with its
-    /// level: `19044=KB5022282@2486`.
+    /// KB of a build family and the level that it brings:
+    /// `19044=KB5022282@2486`. The level may be left out where the shipped
+    /// table knows the KB: `17763=KB5022286`.
     #[arg(long = "kb", value_name = "FAMILY=KB@LEVEL", value_parser = parse_kb)]
     pub kbs: Vec<FamilyKb>,
     /// Target list.

@@ -71,6 +71,17 @@ pub enum ImportError {
     /// Correct the list of depots.
     #[error("could not read the list of depots")]
     Depots(#[source] ListError),
+    /// Name the level.
+    #[error(
+        "no level is known for {kb} on {family}; name it, for example --kb {family}={kb}@2486: \
+         without it every device of the family would count as done"
+    )]
+    Level {
+        /// Build family.
+        family: u32,
+        /// KB that was named for it.
+        kb: String,
+    },
     /// Name the KBs.
     #[error("no KB is known for release {release:?}; name them, for example --kb 17763=KB5022286")]
     Release {
@@ -129,20 +140,22 @@ fn import_id(import: &ImportRollout) -> String {
 fn release_rows(import: &ImportRollout, now_ms: i64) -> Result<Vec<ReleaseRow>, ImportError> {
     let table = KbTable::shipped();
     let mut rows: BTreeMap<u32, ReleaseRow> = BTreeMap::new();
-    let known = table
-        .of_month(&import.release)
-        .map(|row| (row.build, row.kb.clone()));
-    let named = import.kbs.iter().map(|(family, (kb, revision))| {
-        let known = table
-            .build_of(kb, Some(*family))
-            .map(|build| build.revision);
+    let known = table.of_month(&import.release);
+    let mut pairs: Vec<(Build, String)> = known.map(|row| (row.build, row.kb.clone())).collect();
+    for (family, (kb, revision)) in &import.kbs {
+        let known = table.build_of(kb, Some(*family));
+        let level = revision.or(known.map(|build| build.revision));
+        let revision = level.filter(|revision| *revision > 0);
         let build = Build {
             family: *family,
-            revision: revision.or(known).unwrap_or_default(),
+            revision: revision.ok_or_else(|| ImportError::Level {
+                family: *family,
+                kb: kb.clone(),
+            })?,
         };
-        (build, kb.clone())
-    });
-    for (build, kb) in known.chain(named) {
+        pairs.push((build, kb.clone()));
+    }
+    for (build, kb) in pairs {
         let row = ReleaseRow {
             release: import.release.clone(),
             family: build.family,
@@ -241,4 +254,31 @@ fn depot_rows(bytes: &[u8], now_ms: i64) -> Result<Vec<DepotRow>, ListError> {
         });
     }
     Ok(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn import(family: u32, kb: &str, level: Option<u32>) -> ImportRollout {
+        ImportRollout {
+            release: "2023-01".into(),
+            kbs: BTreeMap::from([(family, (kb.to_owned(), level))]),
+            ..ImportRollout::default()
+        }
+    }
+
+    #[test]
+    fn a_kb_whose_level_nobody_knows_is_refused_with_the_way_to_name_it() {
+        for level in [None, Some(0)] {
+            let refused = release_rows(&import(19044, "KB5022282", level), 7).unwrap_err();
+            let told = refused.to_string();
+            assert!(told.contains("--kb 19044=KB5022282@"), "{told}");
+        }
+        let named = release_rows(&import(19044, "KB5022282", Some(2486)), 7).unwrap();
+        let levels: Vec<(u32, u32)> = named.iter().map(|r| (r.family, r.revision)).collect();
+        assert_eq!(levels, [(17763, 3887), (19044, 2486)]);
+        let shipped = release_rows(&import(17763, "KB5022286", None), 7).unwrap();
+        assert_eq!(shipped[0].revision, 3887);
+    }
 }

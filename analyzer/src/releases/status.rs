@@ -51,7 +51,8 @@ impl TargetState {
 pub(crate) struct Known {
     /// Its level now.
     pub(crate) level: Option<Build>,
-    /// Level from which it complies: the release's, for its family.
+    /// Level from which it complies: the release's, for its family; a revision
+    /// of 0 stands for a level that nobody named.
     pub(crate) wanted: Option<Build>,
     /// The release's KB was verified on it.
     pub(crate) verified: bool,
@@ -72,9 +73,11 @@ pub(crate) fn state_of(target: &Target, known: Option<Known>) -> TargetState {
     if known.level.is_some() && known.wanted.is_none() {
         return TargetState::NotApplicable;
     }
+    // Where the level is not known only a verified attempt counts: every device
+    // is past revision 0.
     let at_level = known
         .level
-        .zip(known.wanted)
+        .zip(known.wanted.filter(|to| to.revision > 0))
         .is_some_and(|(at, to)| at.covers(to));
     if at_level || known.verified {
         return TargetState::Compliant;
@@ -151,6 +154,20 @@ mod tests {
             state_of(&target(), Some(failed_before)),
             TargetState::Compliant
         );
+    }
+
+    #[test]
+    fn without_a_known_level_only_a_verified_attempt_complies() {
+        let unknown = Known {
+            wanted: Build::parse("17763.0"),
+            ..known("17763.3770")
+        };
+        assert_eq!(state_of(&target(), Some(unknown)), TargetState::NotOffered);
+        let verified = Known {
+            verified: true,
+            ..unknown
+        };
+        assert_eq!(state_of(&target(), Some(verified)), TargetState::Compliant);
     }
 
     #[test]
