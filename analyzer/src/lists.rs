@@ -33,7 +33,8 @@ pub struct RolloutList {
     #[arg(long, value_name = "CSV")]
     pub targets: PathBuf,
     /// Depots to repair from: a CSV with `path` and `build` and, if wanted,
-    /// `name`, `edition`, `language`, `arch`.
+    /// `name`, `edition`, `language`, `arch`. The list replaces the one before:
+    /// a depot that it does not name is withdrawn.
     #[arg(long, value_name = "CSV")]
     pub depots: Option<PathBuf>,
 }

@@ -288,6 +288,22 @@ async fn a_rollouts_rows_add_up_to_its_list() {
         .await
         .unwrap();
     assert_eq!(kept, 401);
+
+    // A later list of depots without it withdraws the depot; no list does not.
+    for (list, depots) in [
+        (None, 1),
+        (Some(b"name,path,build\nnew,D:\\new,17763.1\n".to_vec()), 0),
+    ] {
+        let again = ImportRollout {
+            depots: list,
+            ..import.clone()
+        };
+        import_rollout(&client, &again, now + 1).await.unwrap();
+        let view = open(&bank).cycle(now + 1).await.unwrap();
+        let sources = view.clusters[0].remedy.sources.iter();
+        let from_depots = sources.filter(|source| source.tier == 1);
+        assert_eq!(from_depots.count(), depots);
+    }
 }
 
 #[tokio::test]

@@ -61,7 +61,7 @@ pub(crate) async fn read_declared(client: &clickhouse::Client) -> Result<Declare
     Ok(Declared {
         releases: all(client, "releases").await?,
         rollouts: all(client, "rollouts").await?,
-        depots: all(client, "depots").await?,
+        depots: read_depots(client).await?,
         state: all(client, "analyzer_state").await?,
         known_codes: client
             .query("SELECT ?fields FROM failure_codes FINAL WHERE standing = 'baseline'")
@@ -69,6 +69,11 @@ pub(crate) async fn read_declared(client: &clickhouse::Client) -> Result<Declare
             .await
             .asking("the baseline")?,
     })
+}
+
+/// Depots that may serve.
+pub(crate) async fn read_depots(client: &clickhouse::Client) -> Result<Vec<DepotRow>, LoadError> {
+    all(client, "depots").await
 }
 
 /// The target list of one import.

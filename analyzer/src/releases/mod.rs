@@ -17,6 +17,8 @@ use sha2::{Digest, Sha256};
 
 use crate::damage::short_hex;
 use crate::kb::{Build, KbTable};
+use crate::load::LoadError;
+use crate::load::memory::read_depots;
 use crate::keep::{DepotRow, KeepError, ReleaseRow, RolloutRow, TargetRow, keep};
 
 /// Columns that may name a device.
@@ -43,7 +45,7 @@ pub struct ImportRollout {
     pub kbs: BTreeMap<u32, (String, Option<u32>)>,
     /// Target list as CSV.
     pub targets: Vec<u8>,
-    /// Depots as CSV, or nothing.
+    /// All depots as CSV; nothing leaves them as they are.
     pub depots: Option<Vec<u8>>,
 }
 
@@ -89,12 +91,16 @@ pub enum ImportError {
         release: String,
     },
     /// Try again.
+    #[error("could not read the depots of before")]
+    Load(#[from] LoadError),
+    /// Try again.
     #[error("could not keep the rollout")]
     Keep(#[from] KeepError),
 }
 
 /// Imports a release, a rollout's target list and depots. The same name
-/// replaces the list; the list before stays as history.
+/// replaces the list; the list before stays as history. A list of depots
+/// replaces all depots: one that it does not name is withdrawn.
 pub async fn import_rollout(
     client: &clickhouse::Client,
     import: &ImportRollout,
@@ -107,6 +113,10 @@ pub async fn import_rollout(
         None => Vec::new(),
     };
     keep(client, "releases", &releases).await?;
+    if import.depots.is_some() {
+        let before = read_depots(client).await?;
+        keep(client, "depots", &withdrawn(before, &depots, now_ms)).await?;
+    }
     keep(client, "depots", &depots).await?;
     keep(client, "rollout_targets", &targets).await?;
     // The rollout last: until then the list before counts.
@@ -254,6 +264,21 @@ fn depot_rows(bytes: &[u8], now_ms: i64) -> Result<Vec<DepotRow>, ListError> {
         });
     }
     Ok(rows)
+}
+
+/// Depots of before that the new list does not name.
+fn withdrawn(before: Vec<DepotRow>, now: &[DepotRow], now_ms: i64) -> Vec<DepotRow> {
+    let named: BTreeSet<&str> = now.iter().map(|depot| depot.name.as_str()).collect();
+    let absent = before
+        .into_iter()
+        .filter(|depot| !named.contains(depot.name.as_str()));
+    absent
+        .map(|depot| DepotRow {
+            revised_at: now_ms.max(depot.revised_at),
+            gone: 1,
+            ..depot
+        })
+        .collect()
 }
 
 #[cfg(test)]
