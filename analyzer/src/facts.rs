@@ -67,11 +67,17 @@ pub(crate) struct FactsRevision {
     pub facts: Facts,
 }
 
+/// Rings are compared with those of target lists, which are lower case.
+const RING: &str = "ring";
+
 impl Words {
     /// Makes a revision out of texts.
     pub(crate) fn facts<'a>(&mut self, pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Facts {
         let mut facts: Vec<(Word, Word)> = pairs
-            .map(|(key, value)| (self.word(key), self.word(value)))
+            .map(|(key, value)| match key {
+                RING => (self.word(key), self.word(&value.to_lowercase())),
+                _ => (self.word(key), self.word(value)),
+            })
             .collect();
         facts.sort_unstable();
         facts.dedup_by_key(|pair| pair.0);
@@ -103,5 +109,13 @@ mod tests {
         assert_eq!(words.value(&facts, "ubr"), "3770");
         assert_eq!(words.value(&facts, "class"), "teller");
         assert_eq!(words.value(&facts, "ring"), "");
+    }
+
+    #[test]
+    fn a_ring_is_the_same_ring_in_capitals() {
+        let mut words = Words::default();
+        let facts = words.facts([("ring", "Ring1"), ("image", "Img-A")].into_iter());
+        assert_eq!(words.value(&facts, "ring"), "ring1");
+        assert_eq!(words.value(&facts, "image"), "Img-A");
     }
 }

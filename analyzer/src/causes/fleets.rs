@@ -55,7 +55,7 @@ fn trouble(
 ) -> Explained {
     let mut dice = fastrand::Rng::with_seed(seed ^ 0xfeed);
     let mut words = Words::default();
-    let tried: Vec<Tried> = bank
+    let tried: Vec<Tried<'_>> = bank
         .iter()
         .enumerate()
         .map(|(number, device)| {
@@ -64,6 +64,7 @@ fn trouble(
             Tried {
                 device_id: Arc::from(format!("pc-{number:05}")),
                 facts: words.facts(device.iter().map(|(key, value)| (*key, value.as_str()))),
+                ring: device.get("ring").map_or("", String::as_str),
                 failed,
                 succeeded: !failed,
             }

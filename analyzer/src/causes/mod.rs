@@ -44,11 +44,13 @@ const INSEPARABLE: f64 = 0.98;
 
 /// A device that was tried.
 #[derive(Debug, Clone)]
-pub(crate) struct Tried {
+pub(crate) struct Tried<'a> {
     /// Identity.
     pub(crate) device_id: std::sync::Arc<str>,
-    /// Facts from before the attempt.
+    /// Facts from before the attempt; what they say of the ring does not count.
     pub(crate) facts: Facts,
+    /// The ring that counts, or empty.
+    pub(crate) ring: &'a str,
     /// Whether it belongs to the cluster.
     pub(crate) failed: bool,
     /// Whether its latest attempt succeeded and it never failed so.
@@ -63,7 +65,7 @@ pub(crate) struct Explained {
 }
 
 /// Explains which devices failed.
-pub(crate) fn explain(tried: &[Tried], words: &Words) -> Explained {
+pub(crate) fn explain(tried: &[Tried<'_>], words: &Words) -> Explained {
     let leaves = to_leaves(tried, words);
     let found = search(&leaves, Asked::OF_A_CLUSTER);
     let causes = found
@@ -74,23 +76,25 @@ pub(crate) fn explain(tried: &[Tried], words: &Words) -> Explained {
     Explained { causes, exonerated }
 }
 
-fn to_leaves(tried: &[Tried], words: &Words) -> Leaves {
+fn to_leaves(tried: &[Tried<'_>], words: &Words) -> Leaves {
     let naming = naming_facts(tried, words);
     let mut leaves = Leaves::default();
-    let ring = words.find(STRATUM);
+    let mut strata: HashMap<&str, u32> = HashMap::new();
     for device in tried {
         let mut items: Vec<Item> = Vec::new();
         for (key, value) in device.facts.iter() {
             let (key, value) = (words.text(*key), words.text(*value));
-            if value.is_empty() || naming.contains(key) {
+            if value.is_empty() || key == STRATUM || naming.contains(key) {
                 continue;
             }
             items.push(leaves.item(key, &grouped(key, value)));
         }
+        if !device.ring.is_empty() {
+            items.push(leaves.item(STRATUM, device.ring));
+        }
         items.sort_unstable();
-        let stratum = ring
-            .and_then(|ring| crate::facts::value_of(&device.facts, ring))
-            .map_or(u32::MAX, crate::facts::Word::number);
+        let next = u32::try_from(strata.len()).unwrap_or(u32::MAX);
+        let stratum = *strata.entry(device.ring).or_insert(next);
         leaves.rows.push(Leaf {
             items,
             failed: f64::from(u8::from(device.failed)),
@@ -104,7 +108,7 @@ fn to_leaves(tried: &[Tried], words: &Words) -> Leaves {
 }
 
 /// Facts with nearly as many values as devices say who, not what.
-fn naming_facts<'a>(tried: &[Tried], words: &'a Words) -> BTreeSet<&'a str> {
+fn naming_facts<'a>(tried: &[Tried<'_>], words: &'a Words) -> BTreeSet<&'a str> {
     let mut values: HashMap<_, BTreeSet<_>> = HashMap::new();
     for device in tried {
         for (key, value) in device.facts.iter() {
@@ -216,7 +220,7 @@ fn same_devices(leaves: &Leaves, items: &[Item]) -> Vec<Item> {
 
 /// Facts with a crude lift that is gone when devices inside and outside the
 /// leading cause, ring by ring, are compared apart.
-fn exonerate(leaves: &Leaves, tried: &[Tried], found: &[Found]) -> Vec<Exonerated> {
+fn exonerate(leaves: &Leaves, tried: &[Tried<'_>], found: &[Found]) -> Vec<Exonerated> {
     let Some(leading) = found.first() else {
         return Vec::new();
     };
@@ -278,7 +282,7 @@ fn suspects(leaves: &Leaves) -> Vec<(Item, f64)> {
 
 fn clear(
     leaves: &Leaves,
-    tried: &[Tried],
+    tried: &[Tried<'_>],
     item: Item,
     crude_risk_ratio: f64,
     leading: &Found,
@@ -291,7 +295,7 @@ fn clear(
     });
     let adjusted = mantel_haenszel(&strata);
     let still_guilty = adjusted.is_some_and(|ratio| ratio.low > 1.0);
-    let innocent: Vec<&Tried> = leaves
+    let innocent: Vec<&Tried<'_>> = leaves
         .rows
         .iter()
         .zip(tried)
