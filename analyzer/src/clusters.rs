@@ -1,5 +1,8 @@
 //! What is said of a cluster: members, damage, causes, remedy.
 
+#[cfg(test)]
+mod rings;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -270,102 +273,4 @@ fn remedy_for(
         presence_limit_ms: around.presence_limit_ms,
     };
     remedy(&trouble, &situation)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::attempts::{KbAttempts, Stand};
-    use crate::board::{Frame, boards};
-    use crate::facts::FactsRevision;
-    use crate::kb::UpdateKind;
-
-    const ENDING: Ending = Ending {
-        hresult: 0x800f_0985,
-        phase: Phase::Install,
-    };
-
-    fn attempt(failed: bool) -> Attempt {
-        let outcome = if failed {
-            Outcome::Failed
-        } else {
-            Outcome::Succeeded
-        };
-        Attempt {
-            started_at_ms: 100,
-            ended_at_ms: 200,
-            stand: Stand::Closed(outcome),
-            phase: Phase::Install,
-            hresult: failed.then_some(ENDING.hresult),
-            benign: false,
-            evidence: Vec::new(),
-            broken: Vec::new(),
-        }
-    }
-
-    /// One device after another, `facts` by number; every fourth fails.
-    fn fleet(devices: usize, facts: impl Fn(usize) -> Vec<(&'static str, &'static str)>) -> Fleet {
-        let mut fleet = Fleet::default();
-        for number in 0..devices {
-            let at = fleet.number(&format!("pc-{number}"));
-            let facts = fleet.words.facts(facts(number).into_iter());
-            let device = &mut fleet.devices[at];
-            device.facts = vec![FactsRevision {
-                observed_at_ms: 1,
-                confirmed_at_ms: 1,
-                facts,
-            }];
-            device.kbs = vec![KbAttempts {
-                kb: "KB5022286".into(),
-                build: None,
-                kind: UpdateKind::Cumulative,
-                title: String::new(),
-                attempts: vec![attempt(number % 4 == 0)],
-            }];
-        }
-        fleet
-    }
-
-    fn rings_of(fleet: &Fleet, listed: &HashMap<String, String>) -> Vec<String> {
-        let frame = Frame {
-            now_ms: 1_000,
-            gone_silent_ms: 1_000,
-            rings: listed,
-        };
-        let boards = boards(fleet, frame);
-        let tried = tried(&boards[0], ENDING, fleet);
-        tried.iter().map(|device| device.ring.to_owned()).collect()
-    }
-
-    #[test]
-    fn the_list_says_the_ring_of_devices_that_state_none_or_another() {
-        let listed = HashMap::from([
-            ("pc-0".to_owned(), "pilot".to_owned()),
-            ("pc-1".to_owned(), "pilot".to_owned()),
-        ]);
-        let silent = fleet(2, |_| vec![("image", "a")]);
-        assert_eq!(rings_of(&silent, &listed), ["pilot", "pilot"]);
-        let spoken = fleet(3, |number| [vec![("ring", "Ring1")], vec![]][number % 2].clone());
-        assert_eq!(rings_of(&spoken, &listed), ["pilot", "pilot", "ring1"]);
-    }
-
-    #[test]
-    fn a_cause_that_only_the_list_knows_is_named_by_its_ring() {
-        let fleet = fleet(400, |_| vec![("image", "a")]);
-        let listed: HashMap<String, String> = (0..400)
-            .map(|number| {
-                let ring = if number % 4 == 0 { "pilot" } else { "rest" };
-                (format!("pc-{number}"), ring.to_owned())
-            })
-            .collect();
-        let frame = Frame {
-            now_ms: 1_000,
-            gone_silent_ms: 1_000,
-            rings: &listed,
-        };
-        let boards = boards(&fleet, frame);
-        let explained = explain(&tried(&boards[0], ENDING, &fleet), &fleet.words);
-        let pilot = BTreeMap::from([("ring".to_owned(), "pilot".to_owned())]);
-        assert_eq!(explained.causes[0].facts, pilot);
-    }
 }

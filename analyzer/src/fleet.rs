@@ -1,6 +1,9 @@
 //! The fleet as it is held in memory between cycles: who there is, what each
 //! said of itself, and its attempts.
 
+#[cfg(test)]
+pub(crate) mod samples;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 

@@ -260,7 +260,8 @@ pub struct DamagedFile {
 pub struct CauseCandidate {
     /// Fact and value; up to three.
     pub facts: BTreeMap<String, String>,
-    /// Facts with which these cannot be told apart.
+    /// Facts with which these cannot be told apart: no like devices have one
+    /// without the other.
     pub inseparable: Vec<BTreeMap<String, String>>,
     /// Failed devices with it.
     pub failed: u64,

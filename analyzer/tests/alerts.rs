@@ -221,7 +221,7 @@ async fn a_stop_between_alert_and_ledger_loses_no_alert_and_doubles_none() {
         cycle_until(&mut again, now + HOUR, || distinct(&door).len() >= 2).await;
         let alerts = distinct(&door);
         let mut kinds: Vec<&Value> = alerts.values().map(|alert| &alert["kind"]).collect();
-        kinds.sort_unstable_by_key(|kind| kind.to_string());
+        kinds.sort_unstable_by_key(ToString::to_string);
         assert_eq!(kinds, ["new_cluster", "new_code"], "stopped at {table}");
     }
 }

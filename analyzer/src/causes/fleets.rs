@@ -209,7 +209,8 @@ fn an_agent_that_only_follows_a_ring_is_not_blamed_but_cleared() {
             None => not_cleared.push(seed),
         }
     }
-    assert!(not_cleared.len() <= 2, "{not_cleared:?}");
+    // Where hardly a device of the image lacks the agent nobody can be sure.
+    assert!(not_cleared.len() <= 4, "{not_cleared:?}");
 }
 
 #[test]
@@ -249,4 +250,93 @@ fn a_cause_names_its_devices_on_both_sides() {
     assert_eq!(cause.total + cause.total_outside, 2_000);
     assert!(cause.interval.0 < cause.risk_ratio && cause.risk_ratio < cause.interval.1);
     assert!(cause.interval.0 > 10.0);
+}
+
+/// Tried devices with these facts, `failed` of `total`.
+fn group(
+    words: &mut Words,
+    tried: &mut Vec<Tried<'static>>,
+    facts: [(&'static str, &'static str); 2],
+    (ring, failed, total): (&'static str, usize, usize),
+) {
+    for number in 0..total {
+        tried.push(Tried {
+            device_id: Arc::from(format!("pc-{}", tried.len())),
+            facts: words.facts(facts.into_iter()),
+            ring,
+            failed: number < failed,
+            succeeded: number >= failed,
+        });
+    }
+}
+
+/// The image is bad in ring 1 only; whoever has it there has the agent as
+/// well, and nobody else in that ring: nothing tells them apart.
+#[test]
+fn a_fact_without_like_devices_to_compare_is_inseparable_and_not_cleared() {
+    let (mut words, mut tried) = (Words::default(), Vec::new());
+    let agent = ("security_product", "AcmeGuard");
+    let plain = ("security_product", "PlainShield");
+    group(
+        &mut words,
+        &mut tried,
+        [("image", "bad"), agent],
+        ("ring1", 60, 80),
+    );
+    group(
+        &mut words,
+        &mut tried,
+        [("image", "good"), plain],
+        ("ring1", 1, 800),
+    );
+    group(
+        &mut words,
+        &mut tried,
+        [("image", "good"), agent],
+        ("ring2", 0, 30),
+    );
+    let found = explain(&tried, &words);
+    let leading = &found.causes[0];
+    let mut set = leading.inseparable.clone();
+    set.push(leading.facts.clone());
+    assert!(set.contains(&facts([agent])), "{found:?}");
+    let cleared = found.exonerated.iter().any(|e| e.facts == facts([agent]));
+    assert!(!cleared, "{found:?}");
+}
+
+/// A handful of devices say neither that the agent is guilty nor that it is
+/// not: an interval from below 1 to far above clears nobody.
+#[test]
+fn a_wide_interval_clears_nobody() {
+    let (mut words, mut tried) = (Words::default(), Vec::new());
+    let agent = ("security_product", "AcmeGuard");
+    let plain = ("security_product", "PlainShield");
+    group(
+        &mut words,
+        &mut tried,
+        [("image", "bad"), plain],
+        ("ring1", 60, 120),
+    );
+    group(
+        &mut words,
+        &mut tried,
+        [("image", "good"), plain],
+        ("ring1", 2, 2_000),
+    );
+    group(
+        &mut words,
+        &mut tried,
+        [("image", "good"), agent],
+        ("ring1", 0, 40),
+    );
+    group(
+        &mut words,
+        &mut tried,
+        [("image", "bad"), agent],
+        ("ring1", 8, 11),
+    );
+    let found = explain(&tried, &words);
+    assert_eq!(found.causes[0].facts, facts([("image", "bad")]));
+    let cleared = found.exonerated.iter().any(|e| e.facts == facts([agent]));
+    assert!(!cleared, "{found:?}");
 }

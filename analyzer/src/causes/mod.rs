@@ -26,8 +26,12 @@ const NAMING: [&str; 4] = ["hostname", "serial", "ip", "mac"];
 /// Devices are compared within the same value of this fact.
 const STRATUM: &str = "ring";
 
-/// Facts that look guilty from this crude ratio on.
-const LOOKS_GUILTY: f64 = 1.2;
+/// Facts look guilty from this crude ratio on, if its interval leaves out 1.
+const LOOKS_GUILTY: f64 = 1.5;
+
+/// A fact is cleared when like devices with it fail at most this many times as
+/// often, with 97.5 % confidence. A wide interval clears nobody.
+const CLEARED_BELOW: f64 = 2.0;
 
 /// Facts that people blame first are cleared first.
 const BLAMED_FIRST: &str = "security";
@@ -68,11 +72,13 @@ pub(crate) struct Explained {
 pub(crate) fn explain(tried: &[Tried<'_>], words: &Words) -> Explained {
     let leaves = to_leaves(tried, words);
     let found = search(&leaves, Asked::OF_A_CLUSTER);
-    let causes = found
-        .iter()
-        .map(|found| candidate(&leaves, found))
-        .collect();
-    let exonerated = exonerate(&leaves, tried, &found);
+    let causes = found.iter().map(|found| candidate(&leaves, found));
+    let mut causes: Vec<CauseCandidate> = causes.collect();
+    let (exonerated, untold) = exonerate(&leaves, tried, &found);
+    if let Some(leading) = causes.first_mut() {
+        let untold = untold.iter().map(|item| facts_of(&leaves, &[*item]));
+        leading.inseparable.extend(untold);
+    }
     Explained { causes, exonerated }
 }
 
@@ -218,24 +224,44 @@ fn same_devices(leaves: &Leaves, items: &[Item]) -> Vec<Item> {
     same
 }
 
-/// Facts with a crude lift that is gone when devices inside and outside the
-/// leading cause, ring by ring, are compared apart.
-fn exonerate(leaves: &Leaves, tried: &[Tried<'_>], found: &[Found]) -> Vec<Exonerated> {
+/// What comparing like with like says of a fact that looks guilty.
+enum Compared {
+    /// Its lift is gone.
+    Cleared(Exonerated),
+    /// Nowhere do like devices with and without it stand side by side.
+    Untold,
+    /// It may still have a part in it: neither cleared nor blamed.
+    Open,
+}
+
+/// Facts whose crude lift is gone when devices inside and outside the leading
+/// cause, ring by ring, are compared apart; and facts that this cannot tell
+/// from the leading cause.
+fn exonerate(
+    leaves: &Leaves,
+    tried: &[Tried<'_>],
+    found: &[Found],
+) -> (Vec<Exonerated>, Vec<Item>) {
     let Some(leading) = found.first() else {
-        return Vec::new();
+        return (Vec::new(), Vec::new());
     };
     let mut guilty: BTreeSet<Item> = found.iter().flat_map(|f| f.items.clone()).collect();
     guilty.extend(same_devices(leaves, &leading.items));
     let mut suspects = suspects(leaves);
     suspects.retain(|(item, _)| !guilty.contains(item));
     let mut cleared: Vec<Exonerated> = Vec::new();
+    let mut untold: Vec<Item> = Vec::new();
     for (item, crude) in suspects.iter().take(MOST_SUSPECTS) {
         // One value of each fact will do: the one that looks guiltiest.
         let key = leaves.name(*item).0;
         if cleared.iter().any(|other| other.facts.contains_key(key)) {
             continue;
         }
-        cleared.extend(clear(leaves, tried, *item, *crude, leading));
+        match compare(leaves, tried, *item, *crude, leading) {
+            Compared::Cleared(fact) => cleared.push(fact),
+            Compared::Untold => untold.push(*item),
+            Compared::Open => {}
+        }
     }
     cleared.sort_by(|a, b| {
         let rank = |e: &Exonerated| !e.facts.keys().any(|key| key.starts_with(BLAMED_FIRST));
@@ -245,10 +271,10 @@ fn exonerate(leaves: &Leaves, tried: &[Tried<'_>], found: &[Found]) -> Vec<Exone
             .then_with(|| a.facts.cmp(&b.facts))
     });
     cleared.truncate(MAX_EXONERATED);
-    cleared
+    (cleared, untold)
 }
 
-/// Facts with a crude lift, guiltiest first; support of a few says nothing.
+/// Facts with a crude lift beyond chance, guiltiest first.
 fn suspects(leaves: &Leaves) -> Vec<(Item, f64)> {
     let mut sums: Vec<(f64, f64)> = vec![(0.0, 0.0); leaves.items()];
     let (mut failed, mut total) = (0.0, 0.0);
@@ -272,29 +298,33 @@ fn suspects(leaves: &Leaves) -> Vec<(Item, f64)> {
                 failed_out: failed - failed_in,
                 total_out: total - total_in,
             };
-            (item, counts.risk_ratio().value)
+            (item, counts.risk_ratio())
         })
-        .filter(|(_, ratio)| *ratio >= LOOKS_GUILTY)
+        .filter(|(_, ratio)| ratio.value >= LOOKS_GUILTY && ratio.low > 1.0)
+        .map(|(item, ratio)| (item, ratio.value))
         .collect();
     suspects.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     suspects
 }
 
-fn clear(
+fn compare(
     leaves: &Leaves,
     tried: &[Tried<'_>],
     item: Item,
     crude_risk_ratio: f64,
     leading: &Found,
-) -> Option<Exonerated> {
+) -> Compared {
     let only = [item];
     let of_ring = leaves.name(item).0 == STRATUM;
     let strata = strata(leaves, &only, |row| {
         let ring = if of_ring { 0 } else { row.stratum };
         (row.has(&leading.items), ring)
     });
-    let adjusted = mantel_haenszel(&strata);
-    let still_guilty = adjusted.is_some_and(|ratio| ratio.low > 1.0);
+    let beside = |s: &Fourfold| s.total_in > 0.0 && s.total_out > 0.0;
+    if !strata.iter().any(beside) {
+        return Compared::Untold;
+    }
+    let adjusted = mantel_haenszel(&strata).filter(|ratio| ratio.high < CLEARED_BELOW);
     let innocent: Vec<&Tried<'_>> = leaves
         .rows
         .iter()
@@ -302,9 +332,9 @@ fn clear(
         .filter(|(row, device)| row.has(&only) && device.succeeded && !device.failed)
         .map(|(_, device)| device)
         .collect();
-    if still_guilty || innocent.is_empty() {
-        return None;
-    }
+    let Some(adjusted) = adjusted.filter(|_| !innocent.is_empty()) else {
+        return Compared::Open;
+    };
     let mut within: Vec<String> = leading
         .items
         .iter()
@@ -313,10 +343,10 @@ fn clear(
     if !of_ring {
         within.push(STRATUM.to_owned());
     }
-    Some(Exonerated {
+    Compared::Cleared(Exonerated {
         facts: facts_of(leaves, &only),
         crude_risk_ratio,
-        adjusted_risk_ratio: adjusted.map_or(1.0, |ratio| ratio.value),
+        adjusted_risk_ratio: adjusted.value,
         within,
         counter_examples: innocent.len() as u64,
         examples: innocent

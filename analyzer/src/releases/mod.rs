@@ -17,9 +17,9 @@ use sha2::{Digest, Sha256};
 
 use crate::damage::short_hex;
 use crate::kb::{Build, KbTable};
+use crate::keep::{DepotRow, KeepError, ReleaseRow, RolloutRow, TargetRow, keep};
 use crate::load::LoadError;
 use crate::load::memory::read_depots;
-use crate::keep::{DepotRow, KeepError, ReleaseRow, RolloutRow, TargetRow, keep};
 
 /// Columns that may name a device.
 const DEVICE: [&str; 7] = [
