@@ -91,7 +91,7 @@ impl Look<'_> {
             clusters.extend(found);
         }
         kbs.sort_by(|a, b| {
-            let failed = |kb: &KbStatus| std::cmp::Reverse(kb.outcomes.failed);
+            let failed = |kb: &KbStatus| std::cmp::Reverse(kb.rate.failed);
             (failed(a), &b.kb).cmp(&(failed(b), &a.kb))
         });
         clusters.sort_by_key(|cluster| {
@@ -176,7 +176,7 @@ impl Look<'_> {
             let facts = CodeFacts {
                 kb: kb.to_owned(),
                 failed: code.map_or(0, |code| code.devices),
-                tried: status.map_or(0, |status| status.outcomes.tried),
+                tried: status.map_or(0, |status| status.rate.tried),
             };
             mind.outbox
                 .put(&code_alert(&sight, facts, moment), self.now_ms);

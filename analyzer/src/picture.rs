@@ -32,10 +32,9 @@ const NEW_CODES_MS: i64 = 180 * 24 * HOUR_MS;
 pub(crate) fn kb_status(board: &Board<'_>, usual: &Usual, clusters: Vec<String>) -> KbStatus {
     let all = || board.standings.iter();
     let mut codes: BTreeMap<u32, u64> = BTreeMap::new();
-    for standing in all().filter(|standing| standing.latest.1.is_failure()) {
-        *codes
-            .entry(ending_of(standing.latest.0).hresult)
-            .or_default() += 1;
+    let closed = || all().filter_map(Standing::closed);
+    for (attempt, _) in closed().filter(|(_, outcome)| outcome.is_failure()) {
+        *codes.entry(ending_of(attempt).hresult).or_default() += 1;
     }
     let mut codes: Vec<CodeCount> = codes
         .into_iter()
@@ -50,7 +49,6 @@ pub(crate) fn kb_status(board: &Board<'_>, usual: &Usual, clusters: Vec<String>)
             .cmp(&a.devices)
             .then_with(|| a.hresult.cmp(&b.hresult))
     });
-    let closed = all().filter_map(Standing::closed);
     KbStatus {
         kb: board.kb.to_owned(),
         title: board.title.to_owned(),
@@ -61,15 +59,13 @@ pub(crate) fn kb_status(board: &Board<'_>, usual: &Usual, clusters: Vec<String>)
         rate: rate(all()),
         usual_rate: usual.failure_rate(),
         first_attempt_at_ms: board.first_started_ms,
-        last_attempt_at_ms: closed
+        last_attempt_at_ms: closed()
             .map(|(attempt, _)| attempt.ended_at_ms)
             .max()
             .unwrap_or_default(),
         codes,
         series: series(
-            all()
-                .filter_map(Standing::closed)
-                .map(|(attempt, outcome)| (attempt.ended_at_ms, outcome.is_failure())),
+            closed().map(|(attempt, outcome)| (attempt.ended_at_ms, outcome.is_failure())),
         ),
         by_ring: slices(board, |standing| standing.ring),
         by_class: slices(board, |standing| standing.class),
@@ -105,7 +101,6 @@ fn outcomes<'s, 'a: 's>(standings: impl Iterator<Item = &'s Standing<'a>>) -> Ou
             Outcome::GoneSilent => &mut outcomes.gone_silent,
         };
         *row += 1;
-        outcomes.tried += u64::from(outcome.is_closed());
         outcomes.healed += u64::from(standing.healed());
     }
     outcomes
@@ -294,4 +289,37 @@ pub(crate) fn failures<'a>(boards: &[Board<'a>]) -> Vec<KbFailure<'a>> {
         }
     }
     failures
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::board::{Frame, boards};
+    use crate::fleet::samples::{HRESULT, failed, open, succeeded};
+
+    #[test]
+    fn a_device_that_failed_and_tries_again_still_counts_as_failed() {
+        let mut fleet = Fleet::default();
+        for number in 0..100 {
+            let attempts = if number < 60 {
+                vec![failed(Some(HRESULT), 100), open(200)]
+            } else {
+                vec![succeeded(100)]
+            };
+            fleet = fleet.with(&format!("pc-{number}"), &[("ring", "ring0")], attempts);
+        }
+        let rings = HashMap::new();
+        let frame = Frame {
+            now_ms: 1_000,
+            gone_silent_ms: 1_000,
+            rings: &rings,
+        };
+        let boards = boards(&fleet, frame);
+        let status = kb_status(&boards[0], &Usual::default(), Vec::new());
+        for rate in [status.rate, status.by_ring[0].rate] {
+            assert_eq!((rate.failed, rate.tried), (60, 100));
+        }
+        assert_eq!((status.outcomes.unknown, status.outcomes.failed), (60, 0));
+        assert_eq!(status.codes[0].devices, 60);
+    }
 }

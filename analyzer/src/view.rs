@@ -48,10 +48,15 @@ pub struct Fleet {
     pub by_class: BTreeMap<String, u64>,
 }
 
-/// A rate with its 95 % interval (Wilson), all between 0 and 1.
+/// The failure rate, with the counts that it is made of and its 95 % interval
+/// (Wilson), between 0 and 1. The one definition for figures, tables and alerts.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Default)]
 pub struct Rate {
-    /// Failed ÷ closed.
+    /// Devices whose latest closed attempt failed or was rolled back.
+    pub failed: u64,
+    /// Devices with a closed attempt.
+    pub tried: u64,
+    /// Failed ÷ tried.
     pub value: f64,
     /// Lower bound.
     pub low: f64,
@@ -59,12 +64,11 @@ pub struct Rate {
     pub high: f64,
 }
 
-/// Devices by the state of their latest attempt of one KB. Adds up to `tried`
-/// plus `pending`, `cancelled`, `unknown` and `gone_silent`.
+/// Devices by the state of their latest attempt of one KB; exclusive states
+/// that add up. A device that failed and tries again stands under `unknown`
+/// here and in [`Rate::failed`] there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Default)]
 pub struct Outcomes {
-    /// Latest attempt is closed: succeeded, failed or rolled back.
-    pub tried: u64,
     /// Verified.
     pub succeeded: u64,
     /// Failed or rolled back, benign results not counted.

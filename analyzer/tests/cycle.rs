@@ -104,7 +104,8 @@ async fn a_planted_image_is_the_only_cluster_with_cause_damage_and_source() {
     let failed = incident.planted + incident.scattered;
     assert_eq!(outcomes.failed, failed, "{:?}", current.codes);
     assert_eq!(outcomes.succeeded, incident.fine);
-    assert_eq!(outcomes.tried, failed + incident.fine);
+    assert_eq!(current.rate.failed, failed);
+    assert_eq!(current.rate.tried, failed + incident.fine);
     assert_eq!(current.build, "17763.3887");
     assert_eq!(status(&view, EARLIER).outcomes.healed, 8);
 

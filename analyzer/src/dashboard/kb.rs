@@ -54,22 +54,22 @@ pub(super) fn page(kb: &KbStatus, view: &View, reader: &Reader) -> Markup {
 
 fn head(kb: &KbStatus, view: &View, reader: &Reader) -> Markup {
     let lang = reader.lang;
-    let outcomes = &kb.outcomes;
-    let phrase = match (outcomes.tried, outcomes.failed) {
+    let rate = &kb.rate;
+    let phrase = match (rate.tried, rate.failed) {
         (0, _) => text::KB_TITLE_NONE,
         (_, 0) => text::KB_TITLE_FINE,
         _ => text::KB_TITLE_FAILING,
     };
     let fillings = [
         ("kb", data(&kb.kb)),
-        ("failed", html! { (count(outcomes.failed)) }),
-        ("tried", html! { (count(outcomes.tried)) }),
+        ("failed", html! { (count(rate.failed)) }),
+        ("tried", html! { (count(rate.tried)) }),
     ];
     html! {
-        h1 class=[(outcomes.failed > 0).then_some("bad")] { (phrase.fill(lang, &fillings)) }
+        h1 class=[(rate.failed > 0).then_some("bad")] { (phrase.fill(lang, &fillings)) }
         @if !kb.title.is_empty() { p.muted { (data(&kb.title)) } }
         p.lead {
-            @if outcomes.tried > 0 { (rate_sentence(kb, reader)) " " }
+            @if rate.tried > 0 { (rate_sentence(kb, reader)) " " }
             @if !kb.build.is_empty() { (text::KB_BRINGS.fill(lang, &[("build", data(&kb.build))])) " " }
             (text::KB_BETWEEN.fill(lang, &[
                 ("first", time_and_age(reader, kb.first_attempt_at_ms)),
@@ -126,7 +126,7 @@ fn slices(slices: &[Slice], kb: &KbStatus, by_class: bool, reader: &Reader) -> M
 /// How far a scale must reach for a slice. Few devices have an interval that
 /// says little and would press all others together: it may run out of sight.
 fn bound(slice: &Slice) -> f64 {
-    match slice.outcomes.tried {
+    match slice.rate.tried {
         0 => 0.0,
         1..50 => slice.rate.value,
         _ => slice.rate.high,
@@ -142,8 +142,8 @@ fn slice_row(
 ) -> Markup {
     let lang = reader.lang;
     let fillings = [
-        ("n", html! { b { (count(slice.outcomes.failed)) } }),
-        ("m", html! { (count(slice.outcomes.tried)) }),
+        ("n", html! { b { (count(slice.rate.failed)) } }),
+        ("m", html! { (count(slice.rate.tried)) }),
     ];
     html! {
         tr {
@@ -154,10 +154,10 @@ fn slice_row(
             }
             td.num data-label=(text::FAILED_OF_TRIED.of(lang)) { (text::N_OF_M.fill(lang, &fillings)) }
             td.num data-label=(text::FAILURE_RATE.of(lang)) {
-                @if slice.outcomes.tried > 0 { (percent(slice.rate.value)) } @else { "–" }
+                @if slice.rate.tried > 0 { (percent(slice.rate.value)) } @else { "–" }
             }
             td.wide data-label=(text::INTERVAL_95.of(lang)) {
-                @if slice.outcomes.tried > 0 { (rate_bar(lang, &slice.rate, kb.usual_rate, scale)) } @else { "–" }
+                @if slice.rate.tried > 0 { (rate_bar(lang, &slice.rate, kb.usual_rate, scale)) } @else { "–" }
             }
             td.wide data-label=(text::OUTCOMES.of(lang)) { (standing::bar(&standing::of_outcomes(&slice.outcomes), lang, 14)) }
         }

@@ -168,10 +168,9 @@ fn kb_table(view: &View, reader: &Reader) -> Markup {
 
 fn kb_row(kb: &KbStatus, scale: RateScale, until_ms: i64, reader: &Reader) -> Markup {
     let lang = reader.lang;
-    let outcomes = &kb.outcomes;
     let fillings = [
-        ("n", html! { b { (count(outcomes.failed)) } }),
-        ("m", html! { (count(outcomes.tried)) }),
+        ("n", html! { b { (count(kb.rate.failed)) } }),
+        ("m", html! { (count(kb.rate.tried)) }),
     ];
     html! {
         tr {
@@ -185,7 +184,7 @@ fn kb_row(kb: &KbStatus, scale: RateScale, until_ms: i64, reader: &Reader) -> Ma
                 (rate_bar(lang, &kb.rate, kb.usual_rate, scale))
             }
             td.still data-label=(text::USUAL.of(lang)) { (usual(lang, kb.usual_rate)) }
-            td.num data-label=(text::PENDING_REBOOT.of(lang)) { (count(outcomes.pending)) }
+            td.num data-label=(text::PENDING_REBOOT.of(lang)) { (count(kb.outcomes.pending)) }
             td data-label=(text::FIRST_TRIED.of(lang)) { (time_and_age(reader, kb.first_attempt_at_ms)) }
             td.spark data-label=(text::TREND.of(lang)) { (spark(reader, &kb.series, until_ms)) }
         }

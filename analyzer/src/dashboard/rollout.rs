@@ -98,7 +98,7 @@ fn rate(rollout: &RolloutStatus, view: &View, reader: &Reader) -> Markup {
         .kbs
         .iter()
         .filter(|kb| rollout.kbs.values().any(|of| *of == kb.kb))
-        .max_by_key(|kb| kb.outcomes.tried)
+        .max_by_key(|kb| kb.rate.tried)
         .and_then(|kb| kb.usual_rate);
     let scale = RateScale::over([rollout.rate.high, usual.unwrap_or(0.0)].into_iter());
     let fillings = [

@@ -133,7 +133,6 @@ mod tests {
     #[test]
     fn no_state_of_a_device_is_left_out_of_the_rows() {
         let outcomes = Outcomes {
-            tried: 3,
             succeeded: 1,
             failed: 2,
             pending: 4,

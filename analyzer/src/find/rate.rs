@@ -21,6 +21,8 @@ pub(crate) fn real(count: u64) -> f64 {
 pub(crate) fn wilson(failed: u64, tried: u64) -> Rate {
     if tried == 0 {
         return Rate {
+            failed,
+            tried,
             value: 0.0,
             low: 0.0,
             high: 1.0,
@@ -32,6 +34,8 @@ pub(crate) fn wilson(failed: u64, tried: u64) -> Rate {
     let centre = (p + z2 / (2.0 * n)) / (1.0 + z2 / n);
     let half = Z95 / (1.0 + z2 / n) * (p * (1.0 - p) / n + z2 / (4.0 * n * n)).sqrt();
     Rate {
+        failed,
+        tried,
         value: p,
         low: (centre - half).max(0.0),
         high: (centre + half).min(1.0),

@@ -18,6 +18,7 @@ fn every_address_answers_with_its_part_of_the_picture() {
     let overview = get("overview");
     assert_eq!(overview["open_clusters"], serde_json::json!([CLUSTER]));
     assert_eq!(overview["kbs"][0]["outcomes"]["failed"], 61);
+    assert_eq!(overview["kbs"][0]["rate"]["tried"], 1312);
     assert!(overview["data_age_s"].as_i64().unwrap() >= 4);
     assert_eq!(get("kbs")[0]["kb"], KB);
     assert_eq!(get("kbs/kb5022286")["build"], "17763.3887");

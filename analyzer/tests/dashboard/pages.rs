@@ -130,6 +130,20 @@ fn a_newcomer_can_read_the_whole_story_from_the_first_page() {
 }
 
 #[test]
+fn the_headline_counts_what_the_rate_beside_it_counts() {
+    let mut view = sample_view::rich(now_ms());
+    // All that failed try again at this moment.
+    let outcomes = &mut view.kbs[0].outcomes;
+    outcomes.unknown += std::mem::take(&mut outcomes.failed);
+    let server = Server::of(view);
+    let kb = html::text(&server.get("/kbs/KB5022286?lang=en", &[]).body);
+    assert!(kb.contains("61 of 1,312"), "{kb}");
+    assert!(kb.contains("Failure rate 4.6%"), "{kb}");
+    let overview = html::text(&server.get("/?lang=en", &[]).body);
+    assert!(overview.contains("61 of 1,312"), "{overview}");
+}
+
+#[test]
 fn the_cluster_page_names_cause_cleared_suspect_and_source() {
     let server = Server::of(sample_view::rich(now_ms()));
     let text = html::text(

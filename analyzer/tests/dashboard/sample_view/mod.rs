@@ -40,6 +40,8 @@ fn rate(failed: u64, tried: u64) -> Rate {
     let centre = (k / n + z * z / (2.0 * n)) / (1.0 + z * z / n);
     let half = z / (1.0 + z * z / n) * (k / n * (1.0 - k / n) / n + z * z / (4.0 * n * n)).sqrt();
     Rate {
+        failed,
+        tried,
         value: k / n,
         low: (centre - half).max(0.0),
         high: (centre + half).min(1.0),
@@ -48,7 +50,6 @@ fn rate(failed: u64, tried: u64) -> Rate {
 
 fn outcomes(succeeded: u64, failed: u64, pending: u64) -> Outcomes {
     Outcomes {
-        tried: succeeded + failed,
         succeeded,
         failed,
         pending,

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use kbwatch_analyzer::view::{Cluster, KbStatus, Outcomes, RolloutRows, View};
+use kbwatch_analyzer::view::{Cluster, KbStatus, Outcomes, Rate, RolloutRows, View};
 use kbwatch_simulator::truth::{KbTruth, PlantedCluster, Truth};
 use serde_json::json;
 
@@ -60,6 +60,7 @@ fn clusters_alone(truth: &Truth, view: &View) -> Check {
 fn kb_outcomes(kb: &KbTruth, view: &View) -> Check {
     let found = view.kbs.iter().find(|status| status.kb == kb.kb);
     let outcomes = found.map_or_else(Outcomes::default, |status| status.outcomes);
+    let rate = found.map_or_else(Rate::default, |status| status.rate);
     let expected = json!({
         "kb": kb.kb, "tried": kb.tried, "failed": kb.failed, "succeeded": kb.succeeded,
         "pending": kb.pending, "cancelled": kb.cancelled, "gone_silent": kb.gone_silent,
@@ -71,7 +72,7 @@ fn kb_outcomes(kb: &KbTruth, view: &View) -> Check {
         .map(|code| (code.hresult.clone(), code.devices))
         .collect();
     let found = json!({
-        "kb": kb.kb, "tried": outcomes.tried, "failed": outcomes.failed,
+        "kb": kb.kb, "tried": rate.tried, "failed": rate.failed,
         "succeeded": outcomes.succeeded, "pending": outcomes.pending,
         "cancelled": outcomes.cancelled, "gone_silent": outcomes.gone_silent,
         "healed": outcomes.healed, "unknown": outcomes.unknown, "codes": codes,
