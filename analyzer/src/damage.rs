@@ -63,7 +63,7 @@ pub(crate) fn parse_component(component: &str) -> Component {
 }
 
 /// Whether a possibly `..`-shortened name stands for `full`.
-pub(crate) fn stands_for(short: &str, full: &str) -> bool {
+fn stands_for(short: &str, full: &str) -> bool {
     match short.split_once("..") {
         Some((head, tail)) => {
             full.len() > head.len() + tail.len() && full.starts_with(head) && full.ends_with(tail)
@@ -97,6 +97,13 @@ fn canonical(broken: &Broken) -> DamagedFile {
         component_version: stated(&broken.version, component.version),
         hash_expected: broken.hash_expected.clone(),
     }
+}
+
+/// Whether a record speaks of that file, in whatever version.
+pub(crate) fn is_of(broken: &Broken, file: &DamagedFile) -> bool {
+    let of = canonical(broken);
+    let agree = |a: &str, b: &str| a.is_empty() || b.is_empty() || a == b;
+    of.file == file.file && agree(&of.arch, &file.arch) && stands_for(&of.assembly, &file.assembly)
 }
 
 /// What is broken on one device.

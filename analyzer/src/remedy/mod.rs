@@ -9,11 +9,15 @@ mod steps;
 pub(crate) use sources::Depot;
 pub(crate) use sources::Situation;
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
 use crate::attempts::Broken;
-use crate::damage::{parse_component, stands_for};
+use crate::damage::{is_of, parse_component};
 use crate::kb::{Build, KbTable};
 use crate::view::{DamageGroup, DamagedFile, Remedy, RemedyStep, RepairSource};
 use catalogue::Class;
+use steps::Check;
 
 /// Whether a path may stand in a command.
 pub(crate) fn is_folder(path: &str) -> bool {
@@ -44,12 +48,6 @@ pub(crate) fn remedy(trouble: &Trouble<'_>, situation: &Situation<'_>) -> Remedy
     } else {
         Vec::new()
     };
-    // The file to check is one whose hash and store folder were both printed.
-    let files = trouble.damage.iter().flat_map(|group| &group.files);
-    let damaged = files
-        .into_iter()
-        .find(|file| !file.hash_expected.is_empty());
-    let key = damaged.and_then(|file| component_key(trouble, &file.assembly));
     let steps = steps::steps(
         class,
         &steps::Facts {
@@ -57,8 +55,7 @@ pub(crate) fn remedy(trouble: &Trouble<'_>, situation: &Situation<'_>) -> Remedy
             build: trouble.build,
             kbs: trouble.kbs,
             source: sources.first(),
-            damaged,
-            component_key: key.as_deref().unwrap_or_default(),
+            check: file_to_check(trouble),
         },
     );
     Remedy {
@@ -95,8 +92,11 @@ pub fn steps_for_log(
         build: kbs.build_of(kb, None),
         kbs: &kbs,
         source: Some(&source),
-        damaged,
-        component_key,
+        check: damaged.map(|damaged| Check {
+            component_key,
+            file: &damaged.file,
+            hash: &damaged.hash_expected,
+        }),
     };
     if kb.is_empty() {
         steps::cure(class, &facts)
@@ -105,11 +105,80 @@ pub fn steps_for_log(
     }
 }
 
-/// A `WinSxS` folder name of the assembly, as some log printed it.
-fn component_key(trouble: &Trouble<'_>, assembly: &str) -> Option<String> {
-    let keys = trouble.broken.iter().filter(|broken| {
-        let component = parse_component(&broken.component);
-        !component.version.is_empty() && stands_for(&component.assembly, assembly)
-    });
-    keys.map(|broken| broken.component.clone()).min()
+/// The file to check in a source: store folder, file and hash of one and the
+/// same record. Another architecture or version of the assembly has another
+/// hash, by which the right source would be turned away. The file that most
+/// devices have comes first, and of it the record that is told most often.
+fn file_to_check<'a>(trouble: &Trouble<'a>) -> Option<Check<'a>> {
+    let shared: Vec<_> = trouble.damage.iter().flat_map(|g| &g.files).collect();
+    let mut told: BTreeMap<(usize, Check<'a>), u64> = BTreeMap::new();
+    for broken in &trouble.broken {
+        let check = Check {
+            component_key: &broken.component,
+            file: broken.file.trim_start_matches('\\'),
+            hash: &broken.hash_expected,
+        };
+        let named = !parse_component(check.component_key).version.is_empty();
+        if named && check.is_sound() {
+            let rank = shared.iter().position(|file| is_of(broken, file));
+            *told.entry((rank.unwrap_or(usize::MAX), check)).or_default() += 1;
+        }
+    }
+    let best = told
+        .into_iter()
+        .min_by_key(|((rank, _), times)| (*rank, Reverse(*times)));
+    best.map(|((_, check), _)| check)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::damage::{DeviceDamage, group};
+
+    fn broken(arch: &str, version: &str, hash: &str) -> Broken {
+        Broken {
+            component: format!(
+                "{arch}_example-part_31bf3856ad364e35_{version}_none_0123456789abcdef"
+            ),
+            version: String::new(),
+            arch: String::new(),
+            file: "part.dll".to_owned(),
+            hash_expected: hash.repeat(32),
+            evidence: kbwatch_proto::ids::EventId::default(),
+        }
+    }
+
+    #[test]
+    fn key_file_and_hash_of_a_check_stand_in_one_record() {
+        // The smallest key by spelling is that of another architecture and of
+        // an older version, which few devices name.
+        let shared = broken("wow64", "10.0.17763.3770", "ab");
+        let others = [
+            broken("amd64", "10.0.17763.1", ""),
+            broken("amd64", "10.0.17763.3770", "cd"),
+            broken("wow64", "10.0.17763.1", ""),
+        ];
+        let mut devices = vec![vec![&shared]; 5];
+        devices.push(others.iter().collect());
+        let damage = group(
+            &devices
+                .iter()
+                .map(|broken| DeviceDamage {
+                    broken: broken.clone(),
+                })
+                .collect::<Vec<_>>(),
+        );
+        let kbs = KbTable::shipped();
+        let trouble = Trouble {
+            kb: "KB5022286",
+            build: None,
+            hresult: 0x800f_0985,
+            damage: &damage,
+            broken: devices.concat(),
+            kbs: &kbs,
+        };
+        let check = file_to_check(&trouble).unwrap();
+        assert_eq!(check.component_key, shared.component);
+        assert_eq!(check.hash, shared.hash_expected);
+    }
 }

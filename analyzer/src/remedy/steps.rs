@@ -4,7 +4,7 @@
 use super::catalogue::Class;
 use super::quote;
 use crate::kb::{Build, KbTable};
-use crate::view::{DamagedFile, RemedyStep, RepairSource};
+use crate::view::{RemedyStep, RepairSource};
 
 /// What the steps are filled with.
 pub(super) struct Facts<'a> {
@@ -13,9 +13,28 @@ pub(super) struct Facts<'a> {
     pub(super) build: Option<Build>,
     pub(super) kbs: &'a KbTable,
     pub(super) source: Option<&'a RepairSource>,
-    pub(super) damaged: Option<&'a DamagedFile>,
-    /// `WinSxS` folder of the damaged file, as a log printed it.
+    /// What tells whether a source holds what is needed.
+    pub(super) check: Option<Check<'a>>,
+}
+
+/// A file of the store and the hash that it must have, as one record says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Check<'a> {
+    /// `WinSxS` folder of the component.
     pub(super) component_key: &'a str,
+    /// File in it.
+    pub(super) file: &'a str,
+    /// SHA-256 in hex.
+    pub(super) hash: &'a str,
+}
+
+impl Check<'_> {
+    /// Whether all of it may stand in a command.
+    pub(super) fn is_sound(&self) -> bool {
+        quote::sha256(self.hash).is_some()
+            && quote::file(self.file).is_some()
+            && quote::segment(self.component_key).is_some()
+    }
 }
 
 /// The steps of a class, to the verified update.
@@ -72,10 +91,11 @@ fn store(facts: &Facts<'_>) -> Vec<RemedyStep> {
 /// The expected hash stands in CBS.log: ask the source's file for its own
 /// before DISM spends half an hour on it.
 fn check_source(facts: &Facts<'_>) -> Option<RemedyStep> {
-    let damaged = facts.damaged?;
-    let hash = quote::sha256(&damaged.hash_expected)?;
-    let file = quote::file(&damaged.file)?;
-    let key = quote::segment(facts.component_key)?;
+    let Check {
+        component_key: key,
+        file,
+        hash,
+    } = facts.check.filter(Check::is_sound)?;
     let store = side_by_side(quote::folder(&facts.source?.path)?);
     let command = format!(
         "(Get-FileHash -Algorithm SHA256 -LiteralPath '{store}\\{key}\\{file}').Hash -eq '{hash}'"
