@@ -33,7 +33,7 @@ pub(crate) struct Around<'a> {
     pub(crate) fleet: &'a Fleet,
     pub(crate) kbs: &'a KbTable,
     pub(crate) depots: &'a [Depot],
-    pub(crate) donors: Option<&'a BTreeSet<String>>,
+    pub(crate) donors: &'a BTreeSet<String>,
     pub(crate) now_ms: i64,
     pub(crate) presence_limit_ms: i64,
 }

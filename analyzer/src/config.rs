@@ -26,8 +26,8 @@ pub struct AnalyzerConfig {
     pub min_devices: u64,
     /// KBs that are no updates of Windows for this purpose.
     pub ignored_kbs: Vec<String>,
-    /// Host names that may serve as repair sources; empty: any healthy device
-    /// on the right level may be proposed.
+    /// Host names of devices that others may repair from, beside the depots;
+    /// no other device is ever proposed. Empty: none is.
     pub donors: Vec<String>,
     /// Where alerts go.
     pub webhooks: Vec<Webhook>,

@@ -112,7 +112,7 @@ impl Look<'_> {
             fleet: self.fleet,
             kbs: self.kbs,
             depots: &depots,
-            donors: donors.as_ref(),
+            donors: &donors,
             now_ms: self.now_ms,
             presence_limit_ms: self.presence_limit_ms(),
         };
@@ -132,11 +132,10 @@ impl Look<'_> {
         clusters
     }
 
-    /// Host names that may serve as peers; `None`: any may be proposed.
-    fn donors(&self) -> Option<BTreeSet<String>> {
+    /// Host names that may serve as peers.
+    fn donors(&self) -> BTreeSet<String> {
         let listed = self.config.donors.iter().map(|name| name.to_lowercase());
-        let listed: BTreeSet<String> = listed.collect();
-        (!listed.is_empty()).then_some(listed)
+        listed.collect()
     }
 
     /// Puts alerts on new clusters and new codes into the outbox.

@@ -308,6 +308,8 @@ pub struct Remedy {
     pub steps: Vec<RemedyStep>,
     /// Sources to repair from, best first.
     pub sources: Vec<RepairSource>,
+    /// Some devices may serve as sources beside the depots.
+    pub peers_allowed: bool,
     /// Where these facts come from: Microsoft's page or header.
     pub reference: String,
 }

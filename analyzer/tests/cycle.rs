@@ -94,7 +94,12 @@ async fn a_planted_image_is_the_only_cluster_with_cause_damage_and_source() {
     let mut bank = Bank::open().await;
     let now = now();
     let incident = incident(&mut bank, now).await;
-    let mut analyzer = open(&bank);
+    // Two healthy devices on the failing ones' level may serve, in any spelling.
+    let config = AnalyzerConfig {
+        donors: vec!["PC-00009".into(), "pc-00019".into()],
+        ..AnalyzerConfig::default()
+    };
+    let mut analyzer = Analyzer::open(config, bank.engine.client());
     let view = analyzer.cycle(now).await.unwrap();
 
     assert_eq!(view.fleet.devices, 400);
@@ -134,11 +139,17 @@ async fn a_planted_image_is_the_only_cluster_with_cause_damage_and_source() {
     assert_eq!((cause.failed, cause.total), (24, 24));
 
     let sources = &cluster.remedy.sources;
-    assert!(!sources.is_empty());
+    let names: Vec<&str> = sources.iter().map(|s| s.name.as_str()).collect();
+    assert_eq!(names, ["pc-00009", "pc-00019"], "{sources:?}");
     assert!(
         sources.iter().all(|s| s.build == "17763.3770"),
         "{sources:?}"
     );
+    assert!(cluster.remedy.peers_allowed);
+    // Nobody serves who was not named.
+    let closed = open(&bank).cycle(now).await.unwrap();
+    let remedy = &closed.clusters[0].remedy;
+    assert!(remedy.sources.is_empty() && !remedy.peers_allowed);
     let commands: Vec<&str> = cluster
         .remedy
         .steps

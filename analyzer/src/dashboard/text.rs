@@ -187,6 +187,7 @@ pub(super) const GROWTH_POINT: Phrase = say("{time}: {n} devices so far", "{time
 pub(super) const SOURCES: Phrase = say("Where to repair from", "修复源");
 pub(super) const SOURCES_HINT: Phrase = say("A source must hold exactly the component version that is broken; having the KB is not enough. Best first.", "修复源必须恰好存有损坏组件的同一版本，仅装有该 KB 并不足够。按优先顺序排列。");
 pub(super) const SOURCES_NONE: Phrase = say("No device or depot is known to hold the needed version. Service an image to the level of the failing devices and use it as the source.", "尚无已知设备或存储库持有所需版本。请将一份镜像更新到故障设备的版本级别，并以其作为修复源。");
+pub(super) const PEERS_OFF: Phrase = say("Devices do not serve as sources here. To allow some, name their hosts under {key} in the settings of the analyzer.", "此处不以其他设备作为修复源。如需允许，请在分析器设置的 {key} 项中列出其主机名。");
 pub(super) const SOURCE: Phrase = say("Source", "来源");
 pub(super) const SOURCE_KIND: Phrase = say("Kind", "类别");
 pub(super) const SOURCE_PATH: Phrase = say("Path", "路径");

@@ -62,6 +62,7 @@ pub(crate) fn remedy(trouble: &Trouble<'_>, situation: &Situation<'_>) -> Remedy
         class: class.as_str().to_owned(),
         steps,
         sources,
+        peers_allowed: !situation.donors.is_empty(),
         reference: class.reference().to_owned(),
     }
 }

@@ -65,8 +65,8 @@ pub(crate) struct Situation<'a> {
     pub(crate) failing: &'a [usize],
     /// Imported depots.
     pub(crate) depots: &'a [Depot],
-    /// Host names that may serve as peers; `None`: any may be proposed.
-    pub(crate) donors: Option<&'a BTreeSet<String>>,
+    /// Host names that may serve as peers, in lower case; no other device may.
+    pub(crate) donors: &'a BTreeSet<String>,
     /// Now.
     pub(crate) now_ms: i64,
     /// Peers must have been heard of within this time.
@@ -222,9 +222,7 @@ fn may_serve<'a>(situation: &Situation<'a>, need: &Need, device: &'a Device) -> 
     let facts = device.facts_now()?;
     let fact = |key| words.value(facts, key);
     let host = quote::host(fact("hostname"))?;
-    let allowed = situation
-        .donors
-        .is_none_or(|donors| donors.contains(&host.to_lowercase()));
+    let allowed = situation.donors.contains(&host.to_lowercase());
     let alike = fact("arch") == need.arch
         && fact("edition") == need.edition
         && fact("language") == need.language;

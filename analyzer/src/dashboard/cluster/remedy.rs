@@ -88,10 +88,14 @@ pub(super) fn steps(cluster: &Cluster, reader: &Reader) -> Markup {
 pub(super) fn sources(cluster: &Cluster, reader: &Reader) -> Markup {
     let lang = reader.lang;
     let sources = &cluster.remedy.sources;
+    let peers_off = html! {
+        @if !cluster.remedy.peers_allowed { p.muted { (text::PEERS_OFF.fill(lang, &[("key", html! { code translate="no" { "donors" } })])) } }
+    };
     if sources.is_empty() {
-        return html! { p.empty { (text::SOURCES_NONE.of(lang)) } };
+        return html! { p.empty { (text::SOURCES_NONE.of(lang)) } (peers_off) };
     }
     html! {
+        (peers_off)
         p.hint { (text::SOURCES_HINT.of(lang)) }
         div.scroll {
             table.cards {

@@ -96,6 +96,7 @@ fn remedy() -> Remedy {
             source(2, "tlr-0502-01", "\\\\tlr-0502-01\\c$\\Windows\\WinSxS", 31),
             source(3, "pc-0033-07", "\\\\pc-0033-07\\c$\\Windows\\WinSxS", 12),
         ],
+        peers_allowed: true,
         reference: "learn.microsoft.com, fix Windows Update corruptions".to_owned(),
     }
 }

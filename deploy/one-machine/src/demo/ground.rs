@@ -166,6 +166,13 @@ fn depots_csv(plan: &FleetPlan) -> String {
         .collect()
 }
 
+/// In this bank any device may serve as a repair source: which one can, is for
+/// the analyzer to find.
+pub(super) fn donors(plan: &FleetPlan) -> Vec<String> {
+    let devices = plan.devices.iter();
+    devices.map(|device| device.hostname.clone()).collect()
+}
+
 /// Codes with which the updates of the month before failed.
 fn baseline_csv(plan: &FleetPlan) -> String {
     let codes: BTreeSet<u32> = plan

@@ -118,16 +118,21 @@ async fn show(args: &Demo, started: Instant) -> Result<Option<Vec<Check>>, Failu
 async fn start(args: &Demo) -> Result<Running, Failure> {
     let ground = Ground::prepare(args)?;
     let receiver = WebhookReceiver::start(ground.secret()).await?;
-    let config = ground.config(args, &receiver.url())?;
+    let mut config = ground.config(args, &receiver.url())?;
+    let planned = || {
+        scenario::demo(PlanConfig {
+            devices: args.devices as usize,
+            seed: args.seed,
+            now_ms: jiff::Timestamp::now().as_millisecond(),
+            live_ms: LIVE_MS,
+        })
+    };
+    config.analyzer.donors = ground::donors(&planned());
     say("starting the river")?;
     let river = River::start(&config, ground.river()).await?;
     say(&format!("pages: http://{}", river.http()))?;
-    let plan = scenario::demo(PlanConfig {
-        devices: args.devices as usize,
-        seed: args.seed,
-        now_ms: jiff::Timestamp::now().as_millisecond(),
-        live_ms: LIVE_MS,
-    });
+    // Planned anew: its timelines end now, with the river flowing.
+    let plan = planned();
     ground::import(&river, &plan).await?;
     say(&format!(
         "{} devices report a month of history, then go on live",
