@@ -198,6 +198,7 @@ pub(super) const TIER_SAME_LEVEL: Phrase = say("device on the same patch level, 
 pub(super) const TIER_FROM_LEVEL: Phrase = say("device that took the KB from that level, if devices may serve", "由该级别成功安装此 KB 的设备（须获准作为源）");
 pub(super) const TIER_IMAGE: Phrase = say("image serviced to that level", "已更新到该级别的镜像");
 pub(super) const TIERS: [Phrase; 4] = [TIER_DEPOT, TIER_SAME_LEVEL, TIER_FROM_LEVEL, TIER_IMAGE];
+pub(super) const STEPS_HINT: Phrase = say("The commands are for Windows PowerShell, run as administrator on the failing device.", "命令须在故障设备上以管理员身份于 Windows PowerShell 中运行。");
 pub(super) const STEPS_NONE: Phrase = say("No tested remedy is known for this code. Look at the evidence of a device below.", "此结果码尚无经过验证的处理办法。请查看下方设备的日志证据。");
 pub(super) const STEPS_ALL: Phrase = say("All {n} steps and sources", "全部 {n} 个步骤与修复源");
 pub(super) const REFERENCE: Phrase = say("Based on {reference}", "依据：{reference}");

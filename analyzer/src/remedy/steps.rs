@@ -1,5 +1,6 @@
 //! The steps of each class of cure, in order, in both languages, with the
-//! exact command where there is one.
+//! exact command where there is one. All commands are written for Windows
+//! PowerShell, so that they can be pasted into one window.
 
 use super::catalogue::Class;
 use super::quote;
@@ -76,7 +77,7 @@ fn reboot_first() -> RemedyStep {
     step(
         "Clear a pending reboot first: nothing is repaired or installed while one waits. If the key exists, restart.",
         "先清除挂起的重启：有重启挂起时无法修复或安装。若该注册表项存在，请先重启。",
-        r#"reg query "HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\RebootPending""#,
+        r#"reg.exe query "HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\RebootPending""#,
     )
 }
 
@@ -223,12 +224,12 @@ fn network() -> Vec<RemedyStep> {
         step(
             "Ask the device which server and proxy it uses.",
             "查看设备使用的更新服务器和代理。",
-            r#"reg query "HKLM\SOFTWARE\Policies\Microsoft\Windows\WindowsUpdate" & netsh.exe winhttp show proxy"#,
+            r#"reg.exe query "HKLM\SOFTWARE\Policies\Microsoft\Windows\WindowsUpdate"; netsh.exe winhttp show proxy"#,
         ),
         step(
             "Restart the services that fetch updates.",
             "重启负责下载更新的服务。",
-            "net.exe stop bits & net.exe stop wuauserv & net.exe start bits & net.exe start wuauserv",
+            "Restart-Service -Name bits,wuauserv",
         ),
     ]
 }
@@ -294,7 +295,7 @@ fn agent_store() -> Vec<RemedyStep> {
     vec![step(
         "Let the update agent rebuild its store: it keeps nothing that cannot be fetched again, but the update history shown to users is lost.",
         "让更新代理重建其数据存储：其中内容都可重新获取，但用户界面中的更新历史会丢失。",
-        r"net.exe stop wuauserv & net.exe stop bits & ren %windir%\SoftwareDistribution SoftwareDistribution.old & net.exe start bits & net.exe start wuauserv",
+        r"Stop-Service -Name wuauserv,bits; Rename-Item -LiteralPath $env:windir\SoftwareDistribution -NewName SoftwareDistribution.old; Start-Service -Name bits,wuauserv",
     )]
 }
 
@@ -317,7 +318,7 @@ fn policy() -> Vec<RemedyStep> {
     vec![step(
         "A policy forbids what the update needs. Read which one, and have its owner decide.",
         "某项策略禁止了更新所需的操作。查明是哪一项，由其负责人决定。",
-        r#"reg query "HKLM\SOFTWARE\Policies\Microsoft\Windows\WindowsUpdate" /s"#,
+        r#"reg.exe query "HKLM\SOFTWARE\Policies\Microsoft\Windows\WindowsUpdate" /s"#,
     )]
 }
 
@@ -331,7 +332,52 @@ fn unknown() -> Vec<RemedyStep> {
 
 #[cfg(test)]
 mod tests {
-    use super::side_by_side;
+    use super::*;
+
+    const CLASSES: [Class; 14] = [
+        Class::ComponentStore,
+        Class::Source,
+        Class::Network,
+        Class::Disk,
+        Class::Reboot,
+        Class::Prerequisite,
+        Class::Installer,
+        Class::Service,
+        Class::Trust,
+        Class::AgentStore,
+        Class::Meddling,
+        Class::Policy,
+        Class::Retry,
+        Class::Unknown,
+    ];
+
+    #[test]
+    fn every_command_is_for_powershell() {
+        let kbs = KbTable::shipped();
+        let source = RepairSource {
+            path: r"\\depot01\repair$\3770\Windows".to_owned(),
+            ..RepairSource::default()
+        };
+        let hash = "ab".repeat(32);
+        let facts = Facts {
+            kb: "KB5022286",
+            build: kbs.build_of("KB5022286", None),
+            kbs: &kbs,
+            source: Some(&source),
+            check: Some(Check {
+                component_key: "amd64_part_31bf3856ad364e35_10.0.17763.1_none_0123456789abcdef",
+                file: "part.dll",
+                hash: &hash,
+            }),
+        };
+        for class in CLASSES {
+            for step in steps(class, &facts) {
+                // Both belong to the command prompt and fail in PowerShell.
+                let alien = step.command.contains(" & ") || step.command.contains('%');
+                assert!(!alien, "{class:?}: {}", step.command);
+            }
+        }
+    }
 
     #[test]
     fn the_components_of_a_source_are_looked_for_in_one_side_by_side_folder() {

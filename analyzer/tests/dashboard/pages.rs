@@ -31,7 +31,8 @@ fn in_lang(path: &str, lang: &str) -> String {
 }
 
 /// Names that stand the same in both languages.
-const NAMES: [&str; 30] = [
+const NAMES: [&str; 31] = [
+    "PowerShell",
     "kbwatch",
     "KB",
     "CSV",

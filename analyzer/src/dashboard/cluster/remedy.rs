@@ -70,6 +70,9 @@ pub(super) fn steps(cluster: &Cluster, reader: &Reader) -> Markup {
         return html! { p.empty { (text::STEPS_NONE.of(lang)) } };
     }
     html! {
+        @if remedy.steps.iter().any(|step| !step.command.is_empty()) {
+            p.hint { (text::STEPS_HINT.of(lang)) }
+        }
         ol.steps {
             @for (i, step) in remedy.steps.iter().enumerate() {
                 li {

@@ -39,7 +39,15 @@ pub(super) fn advise(findings: &Findings, lang: Lang) -> Vec<Line> {
     let (damaged, key) = damage.map_or((None, ""), |damage| {
         (Some(damaged(damage)), damage.component.as_str())
     });
-    for step in steps_for_log(kb, code.map_or(0, |code| code.0), damaged.as_ref(), key) {
+    let steps = steps_for_log(kb, code.map_or(0, |code| code.0), damaged.as_ref(), key);
+    if steps.iter().any(|step| !step.command.is_empty()) {
+        lines.push(text(
+            lang,
+            "The commands are for Windows PowerShell, run as administrator on that machine.",
+            "命令须在该机器上以管理员身份于 Windows PowerShell 中运行。",
+        ));
+    }
+    for step in steps {
         lines.extend(told(step, lang));
     }
     lines
