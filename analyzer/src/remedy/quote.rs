@@ -1,5 +1,9 @@
 //! Text from logs, facts and lists goes into a command only if a strict
 //! grammar knows it; anything else is left out, never escaped.
+//!
+//! PowerShell evaluates `$name` and `$(…)` inside double quotes. A `$` is let
+//! through at the end of a name only, as in the share `c$`: what follows it
+//! there is a backslash or the closing quote, and neither begins a name.
 
 /// A host name as DNS and `NetBIOS` allow it.
 pub(crate) fn host(name: &str) -> Option<&str> {
@@ -35,13 +39,14 @@ pub(crate) fn folder(path: &str) -> Option<&str> {
 
 /// One name in a path.
 pub(crate) fn segment(name: &str) -> Option<&str> {
-    let harmless = |b: u8| b.is_ascii_alphanumeric() || b"._-$() +".contains(&b);
-    let sound = !name.is_empty()
+    let harmless = |b: u8| b.is_ascii_alphanumeric() || b"._-() +".contains(&b);
+    let plain = name.strip_suffix('$').unwrap_or(name);
+    let sound = !plain.is_empty()
         && name.len() <= 160
         && !name.starts_with([' ', '-'])
         && !name.ends_with([' ', '.'])
         && name != ".."
-        && name.bytes().all(harmless);
+        && plain.bytes().all(harmless);
     sound.then_some(name)
 }
 
@@ -85,9 +90,20 @@ mod tests {
             r"\\srv\a%b%",
             r"\\srv\a^b",
             r"\\sr v\share",
+            r"\\srv\$(calc)\Windows",
+            r"\\srv\repair$(calc)\Windows",
+            r"\\srv\$env:x\Windows",
+            r"\\srv\a$b",
+            r"\\srv\a$$",
+            r"\\srv\$",
+            r"\\srv\a`b",
+            r"D:\$(calc)",
             "/etc/passwd",
         ] {
             assert_eq!(folder(text), None, "{text}");
+        }
+        for text in ["$(calc).dll", r"r\$x.dll", "a'b.dll", "a;b.dll"] {
+            assert_eq!(file(text), None, "{text}");
         }
     }
 
@@ -97,6 +113,7 @@ mod tests {
         assert!(host("pc1.bank.example").is_some());
         assert!(folder(r"\\depot01\repair$\17763.3770\Windows").is_some());
         assert!(folder(r"D:\sources").is_some());
+        assert!(folder(r"\\pc-1\c$\Program Files (x86)\x").is_some());
         assert!(file(r"r\example.dll").is_some());
         assert!(sha256(&"a9".repeat(32)).is_some() && sha256("abc").is_none());
     }
