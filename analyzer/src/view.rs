@@ -337,9 +337,18 @@ pub struct RepairSource {
     /// Level that it holds, for example `17763.3770`.
     pub build: String,
     /// Why it fits, for a person.
-    pub why: String,
+    pub why: Said,
     /// Failing devices that it can serve.
     pub serves: u64,
+}
+
+/// A sentence in both languages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
+pub struct Said {
+    /// English.
+    pub en: String,
+    /// Simplified Chinese.
+    pub zh: String,
 }
 
 /// A rollout's devices, in rows that add up to the target list.

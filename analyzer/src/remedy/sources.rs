@@ -14,7 +14,7 @@ use crate::facts::Facts;
 use crate::fleet::{Device, Fleet};
 use crate::kb::Build;
 use crate::keep::DepotRow;
-use crate::view::RepairSource;
+use crate::view::{RepairSource, Said};
 
 /// Superseded payload is kept this long.
 const PAYLOAD_KEPT_MS: i64 = 30 * 24 * 3_600_000;
@@ -152,10 +152,16 @@ fn depots<'a>(
         name: depot.name.clone(),
         path: depot.path.clone(),
         build: depot.build.clone(),
-        why: format!(
-            "approved depot of {}, {} {}: the level on which {} of the devices stand",
-            depot.build, need.edition, need.language, needy.devices
-        ),
+        why: Said {
+            en: format!(
+                "holds {}, {} {}: the level on which {} of the devices stand",
+                depot.build, need.edition, need.language, needy.devices
+            ),
+            zh: format!(
+                "存有 {}，{} {}：其中 {} 台设备正处于该级别",
+                depot.build, need.edition, need.language, needy.devices
+            ),
+        },
         serves: needy.devices,
     })
 }
@@ -192,28 +198,45 @@ fn peers(situation: &Situation<'_>, need: &Need, needy: &Needy, tier: u8) -> Vec
     peers.truncate(PEERS_PER_TIER);
     let shown = peers.into_iter().map(|(branch, province, device, facts)| {
         let host = words.value(facts, "hostname");
-        let near = match (branch, province) {
-            (1.., _) => format!("in the branch of {branch} of them"),
-            (_, 1..) => format!("in the province of {province} of them"),
-            _ => "elsewhere".to_owned(),
-        };
-        let holds = match tier {
-            2 => format!("stands on {} today", need.level),
-            _ => format!(
-                "left {} by {} less than 30 days ago",
-                need.level, situation.kb
-            ),
-        };
         RepairSource {
             tier,
             name: device.id.to_string(),
             path: format!(r"\\{host}\c$\Windows"),
             build: need.level.to_string(),
-            why: format!("peer {near}: {holds}, no damage seen; only where peers are allowed"),
+            why: why_peer((branch, province), tier, need.level, situation.kb),
             serves: needy.devices,
         }
     });
     shown.collect()
+}
+
+/// Why a peer fits: how near it is to the failing devices, and what it holds.
+fn why_peer((branch, province): (u64, u64), tier: u8, level: Build, kb: &str) -> Said {
+    let (near_en, near_zh) = match (branch, province) {
+        (1.., _) => (
+            format!("in the branch of {branch} of them"),
+            format!("与其中 {branch} 台同网点"),
+        ),
+        (_, 1..) => (
+            format!("in the province of {province} of them"),
+            format!("与其中 {province} 台同省"),
+        ),
+        _ => ("elsewhere".to_owned(), "位于别处".to_owned()),
+    };
+    let (holds_en, holds_zh) = match tier {
+        2 => (
+            format!("stands on {level} today"),
+            format!("目前正处于 {level}"),
+        ),
+        _ => (
+            format!("left {level} by {kb} less than 30 days ago"),
+            format!("不到 30 天前由 {level} 安装了 {kb}"),
+        ),
+    };
+    Said {
+        en: format!("{near_en}: {holds_en}, no damage seen"),
+        zh: format!("{near_zh}：{holds_zh}，未见损坏"),
+    }
 }
 
 /// Facts of a device that may serve as a peer for `need` at all.

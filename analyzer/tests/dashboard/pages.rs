@@ -166,6 +166,18 @@ fn the_cluster_page_names_cause_cleared_suspect_and_source() {
 }
 
 #[test]
+fn both_languages_say_why_a_source_fits() {
+    let server = Server::of(sample_view::rich(now_ms()));
+    for (lang, why) in [
+        ("en", "holds the version named in the records"),
+        ("zh", "存有记录所指明的版本"),
+    ] {
+        let page = server.get(&format!("/clusters/{CLUSTER}?lang={lang}"), &[]);
+        assert!(html::text(&page.body).contains(why), "{lang}");
+    }
+}
+
+#[test]
 fn the_rows_of_a_rollout_add_up_on_the_page() {
     let server = Server::of(sample_view::rich(now_ms()));
     let text = html::text(

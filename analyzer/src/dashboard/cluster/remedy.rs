@@ -121,6 +121,10 @@ pub(super) fn sources(cluster: &Cluster, reader: &Reader) -> Markup {
 
 fn source_row(source: &RepairSource, cluster: &Cluster, lang: Lang) -> Markup {
     let tier = text::TIERS.get(usize::from(source.tier).wrapping_sub(1));
+    let why = match lang {
+        Lang::En => &source.why.en,
+        Lang::Zh => &source.why.zh,
+    };
     let fillings = [
         ("n", html! { (count(source.serves)) }),
         ("m", html! { (count(cluster.failed.max(source.serves))) }),
@@ -129,7 +133,7 @@ fn source_row(source: &RepairSource, cluster: &Cluster, lang: Lang) -> Markup {
         tr {
             th scope="row" {
                 (data(&source.name))
-                @if lang == Lang::En && !source.why.is_empty() { p.muted { (visible(&source.why)) } }
+                @if !why.is_empty() { p.muted { (visible(why)) } }
             }
             td data-label=(text::SOURCE_KIND.of(lang)) {
                 @if let Some(tier) = tier { (tier.of(lang)) } @else { (source.tier) }

@@ -2,7 +2,7 @@
 
 use kbwatch_analyzer::view::{
     CauseCandidate, Cluster, DamageGroup, DamagedFile, Exonerated, Life, MemberDevice, Point,
-    Remedy, RemedyStep, RepairSource,
+    Remedy, RemedyStep, RepairSource, Said,
 };
 
 use super::{CLUSTER, DAY, HOUR, KB, MINUTE, facts};
@@ -59,7 +59,10 @@ fn remedy() -> Remedy {
         name: name.to_owned(),
         path: path.to_owned(),
         build: "17763.3770".to_owned(),
-        why: "holds the version named in the records".to_owned(),
+        why: Said {
+            en: "holds the version named in the records".to_owned(),
+            zh: "存有记录所指明的版本".to_owned(),
+        },
         serves,
     };
     Remedy {
