@@ -69,7 +69,7 @@ impl<'a> Standing<'a> {
 /// With what a failed attempt ended.
 pub(crate) fn ending_of(attempt: &Attempt) -> Ending {
     Ending {
-        hresult: final_code(attempt).unwrap_or_default(),
+        hresult: final_code(attempt).filter(|code| *code != 0),
         phase: attempt.phase,
     }
 }

@@ -137,7 +137,7 @@ fn tried<'a>(board: &Board<'a>, ending: Ending, fleet: &Fleet) -> Vec<Tried<'a>>
 /// The ending that a kept row names.
 pub(crate) fn ending_of_row(row: &ClusterRow) -> Ending {
     Ending {
-        hresult: row.hresult,
+        hresult: (row.hresult != 0).then_some(row.hresult),
         phase: row.phase.parse::<Phase>().unwrap_or_default(),
     }
 }
@@ -168,8 +168,8 @@ pub(crate) fn describe(
     Cluster {
         id: row.cluster_id.clone(),
         kb: row.kb.clone(),
-        hresult: ResultCode(row.hresult).to_string(),
-        symbol: symbol(row.hresult),
+        hresult: code_text(ending.hresult),
+        symbol: symbol(ending.hresult),
         phase: row.phase.clone(),
         life: life_of(&row.life),
         since_ms: row.since_at,
@@ -193,9 +193,15 @@ pub(crate) fn describe(
     }
 }
 
+/// A code as `0x800f0985`; empty where none is stated.
+pub(crate) fn code_text(hresult: Option<u32>) -> String {
+    hresult.map_or_else(String::new, |code| ResultCode(code).to_string())
+}
+
 /// Name of a code, or empty.
-pub(crate) fn symbol(hresult: u32) -> String {
-    ResultCode(hresult).symbol().unwrap_or_default().to_owned()
+pub(crate) fn symbol(hresult: Option<u32>) -> String {
+    let symbol = hresult.and_then(|code| ResultCode(code).symbol());
+    symbol.unwrap_or_default().to_owned()
 }
 
 /// When the device's closed attempts ended, and whether they failed.

@@ -70,7 +70,7 @@ impl Judge {
     /// The newest cluster of a KB and ending.
     pub(crate) fn of(&self, kb: &str, ending: Ending) -> Option<&ClusterRow> {
         let same = |row: &&ClusterRow| {
-            row.kb == kb && row.hresult == ending.hresult && row.phase == ending.phase.as_str()
+            row.kb == kb && row.hresult == ending.kept_code() && row.phase == ending.phase.as_str()
         };
         self.clusters
             .values()
@@ -121,7 +121,7 @@ fn begin(sight: &Sight, generation: u32, now_ms: i64) -> ClusterRow {
     ClusterRow {
         cluster_id: cluster_id(&sight.kb, sight.ending, generation),
         kb: sight.kb.clone(),
-        hresult: sight.ending.hresult,
+        hresult: sight.ending.kept_code(),
         phase: sight.ending.phase.as_str().to_owned(),
         generation,
         life: life_word(Life::New).to_owned(),
@@ -193,7 +193,7 @@ fn life(row: &ClusterRow, sight: &Sight, now_ms: i64) -> Life {
 
 /// Stable name: the same KB, code and phase give the same name anywhere.
 fn cluster_id(kb: &str, ending: Ending, generation: u32) -> String {
-    let subject = format!("{kb}|{:08x}|{}", ending.hresult, ending.phase);
+    let subject = format!("{kb}|{:08x}|{}", ending.kept_code(), ending.phase);
     format!(
         "{}-{generation}",
         short_hex(&Sha256::digest(subject.as_bytes()))
@@ -230,7 +230,7 @@ mod tests {
     use kbwatch_proto::words::Phase;
 
     const ENDING: Ending = Ending {
-        hresult: 0x800f_0985,
+        hresult: Some(0x800f_0985),
         phase: Phase::Install,
     };
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::attempts::{Outcome, Stand};
 use crate::board::{Board, Standing, ending_of};
-use crate::clusters::symbol;
+use crate::clusters::{code_text, symbol};
 use crate::find::rate::wilson;
 use crate::find::usual::Usual;
 use crate::fleet::{Device, Fleet};
@@ -31,7 +31,7 @@ const NEW_CODES_MS: i64 = 180 * 24 * HOUR_MS;
 /// How one KB fares.
 pub(crate) fn kb_status(board: &Board<'_>, usual: &Usual, clusters: Vec<String>) -> KbStatus {
     let all = || board.standings.iter();
-    let mut codes: BTreeMap<u32, u64> = BTreeMap::new();
+    let mut codes: BTreeMap<Option<u32>, u64> = BTreeMap::new();
     let closed = || all().filter_map(Standing::closed);
     for (attempt, _) in closed().filter(|(_, outcome)| outcome.is_failure()) {
         *codes.entry(ending_of(attempt).hresult).or_default() += 1;
@@ -39,7 +39,7 @@ pub(crate) fn kb_status(board: &Board<'_>, usual: &Usual, clusters: Vec<String>)
     let mut codes: Vec<CodeCount> = codes
         .into_iter()
         .map(|(hresult, devices)| CodeCount {
-            hresult: format!("0x{hresult:08x}"),
+            hresult: code_text(hresult),
             symbol: symbol(hresult),
             devices,
         })
@@ -252,8 +252,8 @@ pub(crate) fn new_codes<'a>(
             devices.sort_unstable();
             devices.dedup();
             NewCode {
-                hresult: format!("0x{:08x}", row.hresult),
-                symbol: symbol(row.hresult),
+                hresult: code_text(Some(row.hresult)),
+                symbol: symbol(Some(row.hresult)),
                 kbs,
                 first_seen_ms: row.first_seen_at,
                 devices: devices.len() as u64,
@@ -274,8 +274,8 @@ pub(crate) fn failures<'a>(boards: &[Board<'a>]) -> Vec<KbFailure<'a>> {
     for board in boards {
         for standing in &board.standings {
             for (attempt, outcome) in &standing.attempts {
-                let hresult = ending_of(attempt).hresult;
-                if outcome.is_failure() && hresult != 0 {
+                let stated = ending_of(attempt).hresult;
+                if let Some(hresult) = stated.filter(|_| outcome.is_failure()) {
                     failures.push(KbFailure {
                         kb: board.kb,
                         failure: Failure {
@@ -296,6 +296,26 @@ mod tests {
     use super::*;
     use crate::board::{Frame, boards};
     use crate::fleet::samples::{HRESULT, failed, open, succeeded};
+
+    #[test]
+    fn a_failure_without_a_code_is_not_called_success() {
+        let fleet = Fleet::default()
+            .with("pc-1", &[], vec![failed(None, 100)])
+            .with("pc-2", &[], vec![failed(Some(0), 100)]);
+        let rings = HashMap::new();
+        let frame = Frame {
+            now_ms: 1_000,
+            gone_silent_ms: 1_000,
+            rings: &rings,
+        };
+        let boards = boards(&fleet, frame);
+        let status = kb_status(&boards[0], &Usual::default(), Vec::new());
+        let unstated = CodeCount {
+            devices: 2,
+            ..CodeCount::default()
+        };
+        assert_eq!(status.codes, [unstated]);
+    }
 
     #[test]
     fn a_device_that_failed_and_tries_again_still_counts_as_failed() {

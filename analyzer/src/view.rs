@@ -142,7 +142,7 @@ pub struct Slice {
 /// How often a final code stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
 pub struct CodeCount {
-    /// `0x800f0985`.
+    /// `0x800f0985`; empty where no record states a code.
     pub hresult: String,
     /// Its name, or empty.
     pub symbol: String,
@@ -177,7 +177,7 @@ pub struct Cluster {
     pub id: String,
     /// Failing KB.
     pub kb: String,
-    /// Final code, `0x800f0985`.
+    /// Final code, `0x800f0985`; empty where no record states one.
     pub hresult: String,
     /// Its name.
     pub symbol: String,

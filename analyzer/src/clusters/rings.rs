@@ -6,7 +6,7 @@ use crate::board::{Frame, boards};
 use crate::fleet::samples::{HRESULT, failed, succeeded};
 
 const ENDING: Ending = Ending {
-    hresult: HRESULT,
+    hresult: Some(HRESULT),
     phase: Phase::Install,
 };
 

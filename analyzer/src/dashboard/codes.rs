@@ -8,7 +8,7 @@ use kbwatch_proto::result_code::ResultCode;
 use maud::{Markup, html};
 
 use super::reader::Lang;
-use super::text::{Phrase, say};
+use super::text::{self, Phrase, say};
 
 /// Meanings, ascending by code.
 static MEANINGS: &[(u32, Phrase)] = &[
@@ -113,8 +113,11 @@ pub(super) fn meaning(lang: Lang, hresult: &str) -> Option<&'static str> {
 }
 
 /// A code with its name: `0x800f0985 PSFX_E_…`. The name is looked up where the
-/// caller has none.
-pub(super) fn code(hresult: &str, symbol: &str) -> Markup {
+/// caller has none. A failure of which no record states a code has none.
+pub(super) fn code(lang: Lang, hresult: &str, symbol: &str) -> Markup {
+    if hresult.is_empty() {
+        return html! { span.muted { (text::NO_CODE_STATED.of(lang)) } };
+    }
     let looked_up = ResultCode::parse(hresult).and_then(ResultCode::symbol);
     let symbol = if symbol.is_empty() {
         looked_up.unwrap_or_default()
@@ -150,6 +153,14 @@ mod tests {
             assert!(sentence.contains("component store"), "{spelling}");
         }
         assert_eq!(meaning(Lang::Zh, "<b>"), None);
+    }
+
+    #[test]
+    fn a_failure_without_a_code_is_said_to_state_none() {
+        let shown = |lang| code(lang, "", "").into_string();
+        assert!(shown(Lang::En).contains("no code stated"));
+        assert!(shown(Lang::Zh).contains("未注明结果码"));
+        assert_eq!(meaning(Lang::En, ""), None);
     }
 
     #[test]

@@ -48,7 +48,7 @@ fn fields(event: &TimelineEvent, reader: &Reader) -> Vec<(&'static str, Markup)>
         ("result", word(RESULTS, lang, &event.result)),
     ];
     if stated(&event.hresult) {
-        let code = html! { (codes::code(&event.hresult, &event.symbol)) " " (meaning) };
+        let code = html! { (codes::code(lang, &event.hresult, &event.symbol)) " " (meaning) };
         fields.push(("hresult", code));
     }
     if stated(&event.kb) {

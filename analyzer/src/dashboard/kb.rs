@@ -182,7 +182,7 @@ fn codes_table(kb: &KbStatus, reader: &Reader) -> Markup {
                 tbody {
                     @for code in &kb.codes {
                         tr {
-                            th scope="row" { (codes::code(&code.hresult, &code.symbol)) }
+                            th scope="row" { (codes::code(lang, &code.hresult, &code.symbol)) }
                             td data-label=(text::MEANING.of(lang)) {
                                 @if let Some(meaning) = codes::meaning(lang, &code.hresult) { (meaning) }
                                 @else { span.muted { (text::NOT_KNOWN.of(lang)) } }

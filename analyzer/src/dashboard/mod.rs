@@ -110,6 +110,7 @@ async fn cluster_page(State(shared): Web, reader: Reader, Path(id): Path<String>
     let view = shared.view();
     if let Some(cluster) = view.clusters.iter().find(|cluster| cluster.id == id) {
         let title = format!("{} {}", visible(&cluster.kb), visible(&cluster.hresult));
+        let title = title.trim_end().to_owned();
         let api = format!("/api/v1/clusters/{}", path_part(&id));
         let page = Page::new(Section::Clusters, title).with_api(&api);
         return found(

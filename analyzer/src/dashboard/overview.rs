@@ -211,7 +211,7 @@ fn new_codes(codes: &[NewCode], reader: &Reader) -> Markup {
             ul.list {
                 @for new in codes.iter().take(LISTED) {
                     li {
-                        (codes::code(&new.hresult, &new.symbol))
+                        (codes::code(lang, &new.hresult, &new.symbol))
                         @if let Some(meaning) = codes::meaning(lang, &new.hresult) { p.meaning { (meaning) } }
                         p.muted {
                             (text::DEVICES.of(lang)) " " (count(new.devices))

@@ -92,6 +92,7 @@ pub(super) const INTERVAL_95: Phrase = say("95% interval", "95% 区间");
 pub(super) const FIRST_TRIED: Phrase = say("First tried", "首次尝试");
 pub(super) const SINCE: Phrase = say("Since", "始于");
 pub(super) const RESULT_CODE: Phrase = say("Result code", "结果码");
+pub(super) const NO_CODE_STATED: Phrase = say("no code stated", "未注明结果码");
 pub(super) const MEANING: Phrase = say("Meaning", "含义");
 pub(super) const STATE: Phrase = say("State", "状态");
 pub(super) const SHARE: Phrase = say("Share", "占比");

@@ -21,10 +21,18 @@ use usual::Usual;
 /// What a failure ends with: the final code and the phase in which it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Ending {
-    /// Final HRESULT; 0 where no record states one.
-    pub hresult: u32,
+    /// Final HRESULT, where a record states one.
+    pub hresult: Option<u32>,
     /// Phase.
     pub phase: Phase,
+}
+
+impl Ending {
+    /// The code as it stands in tables and names: 0 where none is stated. No
+    /// failure ends with 0, which means success.
+    pub(crate) fn kept_code(self) -> u32 {
+        self.hresult.unwrap_or_default()
+    }
 }
 
 /// A failure that a device stands at.

@@ -25,7 +25,7 @@ const USUAL_CODES: [(u32, f64); 6] = [
 ];
 
 const PLANTED: Ending = Ending {
-    hresult: 0x800f_0985,
+    hresult: Some(0x800f_0985),
     phase: Phase::Install,
 };
 
@@ -113,7 +113,7 @@ impl Fleet {
                     self.code()
                 };
                 let ending = Ending {
-                    hresult: code,
+                    hresult: Some(code),
                     phase: Phase::Install,
                 };
                 let facts = self.facts(branch);
@@ -284,7 +284,7 @@ fn a_known_code_that_doubles_in_one_class_is_called() {
         let usual = fleet.usual(2);
         let mut trials = fleet.month(200 * 86_400_000);
         let ending = Ending {
-            hresult: USUAL_CODES[0].0,
+            hresult: Some(USUAL_CODES[0].0),
             phase: Phase::Install,
         };
         let class = trials[0].facts[2];

@@ -272,7 +272,8 @@ impl Reader {
 
 fn attempt_line(kb: &str, number: u32, attempt: AttemptTuple) -> AttemptLine {
     let (started_at_ms, ended_at_ms, outcome, phase, hresult, _benign, evidence) = attempt;
-    let code = hresult.map(ResultCode);
+    // A failure never ends with 0: none was stated.
+    let code = hresult.filter(|code| *code != 0).map(ResultCode);
     AttemptLine {
         kb: kb.to_owned(),
         number,

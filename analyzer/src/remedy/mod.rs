@@ -29,8 +29,8 @@ pub(crate) struct Trouble<'a> {
     /// Failing KB and the build that it brings.
     pub(crate) kb: &'a str,
     pub(crate) build: Option<Build>,
-    /// Final code.
-    pub(crate) hresult: u32,
+    /// Final code, where one is stated.
+    pub(crate) hresult: Option<u32>,
     /// What is broken, most devices first.
     pub(crate) damage: &'a [DamageGroup],
     /// Broken files as printed.
@@ -41,7 +41,10 @@ pub(crate) struct Trouble<'a> {
 
 /// The remedy, with sources where the store is to be repaired.
 pub(crate) fn remedy(trouble: &Trouble<'_>, situation: &Situation<'_>) -> Remedy {
-    let class = catalogue::class_of(trouble.hresult, !trouble.damage.is_empty());
+    let class = catalogue::class_of(
+        trouble.hresult.unwrap_or_default(),
+        !trouble.damage.is_empty(),
+    );
     let needs_source = matches!(class, Class::ComponentStore | Class::Source);
     let sources = if needs_source {
         sources::sources(situation)
@@ -173,7 +176,7 @@ mod tests {
         let trouble = Trouble {
             kb: "KB5022286",
             build: None,
-            hresult: 0x800f_0985,
+            hresult: Some(0x800f_0985),
             damage: &damage,
             broken: devices.concat(),
             kbs: &kbs,

@@ -20,7 +20,7 @@ pub struct Alert {
     pub state: String,
     /// Failing KB.
     pub kb: String,
-    /// Final code.
+    /// Final code; empty where no record states one.
     pub hresult: String,
     /// Cluster, or empty.
     pub cluster_id: String,

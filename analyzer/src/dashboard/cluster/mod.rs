@@ -58,7 +58,7 @@ fn ending(cluster: &Cluster, reader: &Reader) -> Markup {
     let lang = reader.lang;
     let fillings = [
         ("phase", word(PHASES, lang, &cluster.phase)),
-        ("code", codes::code(&cluster.hresult, &cluster.symbol)),
+        ("code", codes::code(lang, &cluster.hresult, &cluster.symbol)),
     ];
     html! {
         (text::ENDS_WITH.fill(lang, &fillings))
@@ -194,7 +194,7 @@ pub(super) fn lines(clusters: &[&Cluster], reader: &Reader) -> Markup {
             @for cluster in clusters {
                 li {
                     (headline(cluster, reader)) " " (life_badge(cluster, reader))
-                    p { (codes::code(&cluster.hresult, &cluster.symbol)) }
+                    p { (codes::code(reader.lang, &cluster.hresult, &cluster.symbol)) }
                     p.muted {
                         (text::SINCE.of(reader.lang)) " " (time_and_age(reader, cluster.since_ms))
                         " · " a href=(address(cluster)) { (text::DETAILS.of(reader.lang)) }

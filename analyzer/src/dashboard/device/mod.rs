@@ -161,7 +161,7 @@ fn attempt_row(attempt: &AttemptLine, device_id: &str, reader: &Reader) -> Marku
                 @if attempt.hresult.is_empty() { "–" }
                 @else {
                     div {
-                        (codes::code(&attempt.hresult, &attempt.symbol))
+                        (codes::code(lang, &attempt.hresult, &attempt.symbol))
                         @if let Some(meaning) = codes::meaning(lang, &attempt.hresult) { p.meaning { (meaning) } }
                     }
                 }
@@ -237,7 +237,7 @@ fn event_item(event: &TimelineEvent, device_id: &str, reader: &Reader) -> Markup
                 }
                 @if !event.hresult.is_empty() {
                     p {
-                        (codes::code(&event.hresult, &event.symbol)) " "
+                        (codes::code(lang, &event.hresult, &event.symbol)) " "
                         @if let Some(meaning) = codes::meaning(lang, &event.hresult) { span.meaning { (meaning) } }
                     }
                 }
