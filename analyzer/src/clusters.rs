@@ -39,7 +39,7 @@ pub(crate) struct Around<'a> {
 }
 
 /// What a cycle sees of an ending, for the judge.
-pub(crate) fn sight(board: &Board<'_>, ending: Ending, called: bool) -> Sight {
+pub(crate) fn sight(board: &Board<'_>, ending: Ending, signal: Option<&Signal>) -> Sight {
     let ever = ever(board, ending);
     let healed = ever.iter().filter(|s| s.latest.1 == Outcome::Succeeded);
     let healed_at: Vec<i64> = healed.map(|s| s.latest.0.ended_at_ms).collect();
@@ -47,7 +47,9 @@ pub(crate) fn sight(board: &Board<'_>, ending: Ending, called: bool) -> Sight {
     Sight {
         kb: board.kb.to_owned(),
         ending,
-        called,
+        called: signal.is_some_and(|signal| signal.called),
+        usual_rate: signal.and_then(|signal| signal.usual_rate),
+        p_value: signal.map(Signal::p_value),
         failing: failing(board, ending)
             .map(|(standing, at_ms)| (standing.number, at_ms))
             .collect(),
@@ -146,7 +148,6 @@ pub(crate) fn ending_of_row(row: &ClusterRow) -> Ending {
 pub(crate) fn describe(
     row: &ClusterRow,
     board: &Board<'_>,
-    signal: Option<&Signal>,
     around: Around<'_>,
     answers: &mut Answers,
 ) -> Cluster {
@@ -179,8 +180,8 @@ pub(crate) fn describe(
         ever_failed: row.ever_failed,
         healed: row.healed,
         tried: row.tried,
-        usual_rate: signal.map_or(0.0, |signal| signal.usual_rate),
-        p_value: signal.map_or(1.0, Signal::p_value),
+        usual_rate: row.usual_rate,
+        p_value: row.p_value,
         devices: members
             .iter()
             .map(|(standing, at_ms)| member(standing, *at_ms, ending, around.fleet))

@@ -5,7 +5,7 @@
 //! device's leaving to close it; a closed one returns when a few devices fail
 //! anew, without that evidence being asked for again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
@@ -38,6 +38,9 @@ pub(crate) struct Sight {
     pub(crate) ending: Ending,
     /// The test calls it now.
     pub(crate) called: bool,
+    /// What is usual, and the chance of such evidence if all is as usual.
+    pub(crate) usual_rate: Option<f64>,
+    pub(crate) p_value: Option<f64>,
     /// Devices that fail so now, and when they did.
     pub(crate) failing: Vec<(usize, i64)>,
     /// Devices that ever failed so.
@@ -91,12 +94,10 @@ impl Judge {
         self.clusters.get(&id)
     }
 
-    /// Endings of a KB that were ever called; none of them is called by that.
-    pub(crate) fn endings(&self, kb: &str) -> BTreeMap<Ending, bool> {
+    /// Endings of a KB that were ever called.
+    pub(crate) fn endings(&self, kb: &str) -> BTreeSet<Ending> {
         let of_kb = self.clusters.values().filter(|row| row.kb == kb);
-        of_kb
-            .map(|row| (crate::clusters::ending_of_row(row), false))
-            .collect()
+        of_kb.map(crate::clusters::ending_of_row).collect()
     }
 
     /// When a cluster returned, if it did.
@@ -134,6 +135,8 @@ fn begin(sight: &Sight, generation: u32, now_ms: i64) -> ClusterRow {
         healed: sight.healed,
         tried: sight.tried,
         cause: String::new(),
+        usual_rate: sight.usual_rate,
+        p_value: sight.p_value,
         revised_at: now_ms,
     }
 }
@@ -158,6 +161,13 @@ fn go_on(mut row: ClusterRow, sight: &Sight, now_ms: i64) -> ClusterRow {
         }
     } else if sight.failing.is_empty() {
         row.closed_at = Some(now_ms);
+    }
+    // The test is valid at every look, and so is its strongest one: devices that
+    // heal take nothing away from it.
+    let stronger = |p: f64| row.p_value.is_none_or(|kept| p < kept);
+    if sight.called && sight.p_value.is_some_and(stronger) {
+        row.usual_rate = sight.usual_rate;
+        row.p_value = sight.p_value;
     }
     row.since_at = sight.since_ms.min(row.since_at);
     row.failed = sight.failing.len() as u64;
@@ -239,6 +249,8 @@ mod tests {
             kb: "KB5022286".into(),
             ending: ENDING,
             called,
+            usual_rate: called.then_some(0.002),
+            p_value: called.then_some(1e-9),
             failing: failing.iter().copied().enumerate().collect(),
             ever_failed: failing.len() as u64,
             healed: 0,
@@ -296,6 +308,21 @@ mod tests {
         let first = returned(Judge::remember(kept.clone()), 70);
         assert_eq!(first, Some(52));
         assert_eq!(returned(Judge::remember(kept), 10 * 60_000), first);
+    }
+
+    #[test]
+    fn the_evidence_of_the_strongest_look_stays_when_devices_heal() {
+        let mut judge = Judge::default();
+        judge.judge(&sight(true, &[1, 2, 3]), 20);
+        let stronger = Sight {
+            usual_rate: Some(0.003),
+            p_value: Some(1e-12),
+            ..sight(true, &[1, 2, 3, 4])
+        };
+        judge.judge(&stronger, 30);
+        judge.judge(&sight(true, &[1, 2]), 40);
+        let row = judge.judge(&sight(false, &[1]), 50).unwrap();
+        assert_eq!((row.usual_rate, row.p_value), (Some(0.003), Some(1e-12)));
     }
 
     #[test]

@@ -79,7 +79,7 @@ pub(crate) struct AttemptsRow {
 }
 
 /// `clusters`.
-#[derive(Debug, Clone, PartialEq, Eq, Row, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Row, Serialize, Deserialize)]
 pub(crate) struct ClusterRow {
     pub(crate) cluster_id: String,
     pub(crate) kb: String,
@@ -96,6 +96,8 @@ pub(crate) struct ClusterRow {
     pub(crate) healed: u64,
     pub(crate) tried: u64,
     pub(crate) cause: String,
+    pub(crate) usual_rate: Option<f64>,
+    pub(crate) p_value: Option<f64>,
     pub(crate) revised_at: i64,
 }
 

@@ -1,6 +1,6 @@
 //! One look at everything that was loaded: find → judge → tell, and the picture.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::board::{Board, Frame, boards, usual_for};
 use crate::clusters::{Around, describe, sight};
@@ -116,16 +116,16 @@ impl Look<'_> {
             now_ms: self.now_ms,
             presence_limit_ms: self.presence_limit_ms(),
         };
-        let mut called: BTreeMap<Ending, bool> = mind.judge.endings(board.kb);
-        called.extend(signals.iter().map(|signal| (signal.ending, signal.called)));
+        let mut endings: BTreeSet<Ending> = mind.judge.endings(board.kb);
+        endings.extend(signals.iter().map(|signal| signal.ending));
         let mut clusters = Vec::new();
-        for (ending, called) in called {
-            let sight = sight(board, ending, called);
+        for ending in endings {
+            let signal = signals.iter().find(|signal| signal.ending == ending);
+            let sight = sight(board, ending, signal);
             let Some(row) = mind.judge.judge(&sight, self.now_ms).cloned() else {
                 continue;
             };
-            let signal = signals.iter().find(|signal| signal.ending == ending);
-            let cluster = describe(&row, board, signal, around, &mut mind.answers);
+            let cluster = describe(&row, board, around, &mut mind.answers);
             mind.judge.name_cause(&row.cluster_id, cause_text(&cluster));
             clusters.push(cluster);
         }

@@ -5,13 +5,14 @@ use kbwatch_clickhouse_migrations::{Migration, migrations};
 
 pub use kbwatch_clickhouse_migrations::MigrateError;
 
-const MIGRATIONS: [Migration; 6] = migrations![
+const MIGRATIONS: [Migration; 7] = migrations![
     "0001_device_attempts",
     "0002_clusters",
     "0003_alerts",
     "0004_failure_codes",
     "0005_rollouts",
     "0006_views",
+    "0007_cluster_evidence",
 ];
 
 /// Creates the database if need be and applies what is missing. The tables of

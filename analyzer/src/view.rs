@@ -199,10 +199,12 @@ pub struct Cluster {
     pub healed: u64,
     /// Devices with a closed attempt of the KB.
     pub tried: u64,
-    /// Share of `tried` that usually ends so.
-    pub usual_rate: f64,
-    /// Chance of so many failures at the usual rate.
-    pub p_value: f64,
+    /// Upper bound of the share of `tried` that usually ends so, at the
+    /// strongest look that called it; `None` where no earlier update tells.
+    pub usual_rate: Option<f64>,
+    /// Chance of so many failures at the usual rate, at that look; `None` where
+    /// it was not kept.
+    pub p_value: Option<f64>,
     /// Members, by device id.
     pub devices: Vec<MemberDevice>,
     /// What is broken, the most shared first.

@@ -223,6 +223,12 @@ async fn devices_that_heal_leave_and_the_last_one_closes_the_cluster() {
     let cluster = &later.clusters[0];
     assert_eq!(cluster.id, first.clusters[0].id);
     assert_eq!(cluster.life, Life::Closed);
+    let of_call = (first.clusters[0].usual_rate, first.clusters[0].p_value);
+    assert!(of_call.0.is_some() && of_call.1.is_some_and(|p| p < 0.001));
+    assert_eq!((cluster.usual_rate, cluster.p_value), of_call);
+    let again = open(&bank).cycle(now + 3 * HOUR).await.unwrap();
+    let kept = &again.clusters[0];
+    assert_eq!((kept.usual_rate, kept.p_value), of_call, "after a restart");
     assert_eq!(
         (cluster.failed, cluster.healed, cluster.ever_failed),
         (0, 24, 24)

@@ -112,6 +112,18 @@ pub(super) fn usual(lang: Lang, rate: Option<f64>) -> String {
     )
 }
 
+/// A bound of a usual rate in words: unknown where no earlier update tells.
+pub(super) fn at_most(lang: Lang, bound: Option<f64>) -> String {
+    bound.map_or_else(
+        || text::NOT_KNOWN.of(lang).to_owned(),
+        |bound| {
+            text::AT_MOST
+                .of(lang)
+                .replace("{rate}", &out_of(lang, bound))
+        },
+    )
+}
+
 /// A time in the reader's zone, to the minute; the whole of it stands in the
 /// element's title.
 pub(super) fn time(reader: &Reader, at_ms: i64) -> Markup {
@@ -213,6 +225,9 @@ mod tests {
         assert_eq!(usual(Lang::En, None), "not known");
         assert_eq!(usual(Lang::Zh, None), "未知");
         assert_eq!(usual(Lang::En, Some(0.002)), "2 of 1,000");
+        assert_eq!(at_most(Lang::En, None), "not known");
+        assert_eq!(at_most(Lang::En, Some(0.002)), "at most 2 of 1,000");
+        assert_eq!(at_most(Lang::Zh, Some(0.002)), "至多每 1,000 台约 2 台");
     }
 
     #[test]

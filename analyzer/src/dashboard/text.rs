@@ -71,6 +71,7 @@ pub(super) const COPIED: Phrase = say("Copied", "已复制");
 // Numbers and times.
 pub(super) const RATE_NONE: Phrase = say("none", "无");
 pub(super) const RATE_OUT_OF: Phrase = say("{n} of {per}", "每 {per} 台约 {n} 台");
+pub(super) const AT_MOST: Phrase = say("at most {rate}", "至多{rate}");
 pub(super) const NEVER: Phrase = say("never", "从未");
 pub(super) const NOW: Phrase = say("now", "刚刚");
 pub(super) const AGO: Phrase = say("{span} ago", "{span}前");

@@ -72,8 +72,9 @@ pub(crate) struct Signal {
     pub failing: u64,
     /// Blocks that they are in.
     pub blocks: u64,
-    /// Share of tried devices that usually ends so; an upper bound of it.
-    pub usual_rate: f64,
+    /// Upper bound of the share of tried devices that usually ends so; `None`
+    /// where no earlier update tells.
+    pub usual_rate: Option<f64>,
     /// Evidence against "as usual": an e-value, at most 1 ÷ x of the usual
     /// worlds ever show x.
     pub e_value: f64,
@@ -143,8 +144,8 @@ fn signal(
     };
     let all: Vec<&Trial> = trials.iter().collect();
     let counted = evidence::count(&all, ending, left_out);
-    let usual_rate = usual.upper_rate(ending);
-    let whole = evidence::e_value(&counted, usual_rate);
+    let bound = usual.upper_rate(ending);
+    let whole = evidence::e_value(&counted, bound);
     let e_value = 0.5 * whole + 0.5 * parts.e_value(trials, ending, left_out, usual);
     let needed = 1.0 / (demands.alpha * usual.share(ending, order));
     // One branch alone may have lost its link or its server.
@@ -153,7 +154,7 @@ fn signal(
         ending,
         failing: counted.failing,
         blocks: counted.blocks_failing,
-        usual_rate,
+        usual_rate: usual.is_learned().then_some(bound),
         e_value,
         needed,
         called: e_value >= needed && spread,

@@ -51,6 +51,11 @@ impl Usual {
         }
     }
 
+    /// Whether any earlier KB tells; without one all bounds are the prior's.
+    pub(crate) fn is_learned(&self) -> bool {
+        self.devices > 0
+    }
+
     /// Whether earlier KBs showed this ending.
     pub(crate) fn knows(&self, ending: Ending) -> bool {
         self.ever.contains_key(&ending)

@@ -97,7 +97,7 @@ fn the_browser_shows_the_whole_story() {
     let text = look_at(&mut browser, &server.url("/?lang=en"), DESK, "story-en");
     for fact in [
         "KB5022286 fails on 47 of 1,312 devices",
-        "Usual for this code: 2 of 1,000",
+        "Usual for this code: at most 2 of 1,000",
         "localspl.dll",
         "img-teller-2022b",
         "/RestoreHealth /Source:",

@@ -109,7 +109,7 @@ fn a_newcomer_can_read_the_whole_story_from_the_first_page() {
     for fact in [
         "KB5022286 is failing now",
         "KB5022286 fails on 47 of 1,312 devices",
-        "Usual for this code: 2 of 1,000. Failing since ",
+        "Usual for this code: at most 2 of 1,000. Failing since ",
         "A file in the component store is damaged or altered",
         "localspl.dll",
         "on 46 of 47 devices",

@@ -11,7 +11,7 @@ use maud::{Markup, html};
 use super::chart::growth;
 use super::codes;
 use super::layout::{kb_link, path_part, section_head};
-use super::number::{ago, count, out_of, time_and_age, time_with_zone};
+use super::number::{ago, at_most, count, time_and_age, time_with_zone};
 use super::reader::Reader;
 use super::text;
 use super::words::{self, PHASES, word};
@@ -42,7 +42,7 @@ fn second_line(cluster: &Cluster, reader: &Reader) -> Markup {
     let fillings = [
         (
             "usual",
-            html! { b { (out_of(reader.lang, cluster.usual_rate)) } },
+            html! { b { (at_most(reader.lang, cluster.usual_rate)) } },
         ),
         (
             "since",
@@ -142,7 +142,7 @@ fn figures(cluster: &Cluster, reader: &Reader) -> Markup {
             div { dt { (text::LAST_FAILURE.of(lang)) } dd { (time_and_age(reader, cluster.last_failure_at_ms)) } }
             div { dt { (text::EVER.of(lang)) } dd { (count(cluster.ever_failed)) } }
             div { dt { (text::HEALED.of(lang)) } dd { (count(cluster.healed)) } }
-            div { dt { (text::CHANCE.of(lang)) } dd { (chance(cluster.p_value)) } }
+            div { dt { (text::CHANCE.of(lang)) } dd { (cluster.p_value.map_or_else(|| text::NOT_KNOWN.of(lang).to_owned(), chance)) } }
         }
     }
 }

@@ -126,8 +126,8 @@ pub(super) fn open_cluster(now_ms: i64) -> Cluster {
         ever_failed: 49,
         healed: 2,
         tried: 1312,
-        usual_rate: 0.002,
-        p_value: 3.2e-41,
+        usual_rate: Some(0.002),
+        p_value: Some(3.2e-41),
         devices: (0..47).map(|i| member(now_ms, i)).collect(),
         damage: vec![
             DamageGroup {
@@ -188,8 +188,8 @@ pub(super) fn closed_cluster(now_ms: i64) -> Cluster {
         ever_failed: 17,
         healed: 17,
         tried: 1989,
-        usual_rate: 0.0004,
-        p_value: 0.000_02,
+        usual_rate: Some(0.0004),
+        p_value: Some(0.000_02),
         ..Cluster::default()
     }
 }
