@@ -126,8 +126,12 @@ impl KbTable {
         self.rows.push(row);
     }
 
-    /// Learns a pair that a log printed side by side.
-    pub fn learn(&mut self, kb: &str, build: Build) {
+    /// Learns a pair that a log printed side by side; says whether it is new.
+    ///
+    /// Shipped rows go first, learned ones follow in an order of their own:
+    /// which was learned first changes no answer.
+    pub fn learn(&mut self, kb: &str, build: Build) -> bool {
+        let before = self.rows.len();
         self.add(KbBuild {
             build,
             kb: kb.to_owned(),
@@ -135,6 +139,20 @@ impl KbTable {
             expired: false,
             regular: false,
         });
+        if self.rows.len() == before {
+            return false;
+        }
+        let rows = &self.rows;
+        let learned = |at: usize| rows.get(at).filter(|row| row.released.is_empty());
+        if let Some(of_kb) = self.by_kb.get_mut(kb) {
+            of_kb.sort_by_key(|at| learned(*at).map(|row| row.build));
+        }
+        if let Some(at) = self.by_build.get_mut(&build)
+            && learned(*at).is_some_and(|row| kb < row.kb.as_str())
+        {
+            *at = before;
+        }
+        true
     }
 
     /// The KB that brings exactly this build.
@@ -313,14 +331,41 @@ mod tests {
     }
 
     #[test]
+    fn the_order_of_learning_changes_no_answer() {
+        let build = |revision| Build {
+            family: 20348,
+            revision,
+        };
+        let pairs = [
+            ("KB5022291", build(1487)),
+            ("KB5022291", build(1480)),
+            ("KB5000001", build(1487)),
+        ];
+        let answers = |order: [usize; 3]| {
+            let mut table = KbTable::shipped();
+            for at in order {
+                table.learn(pairs[at].0, pairs[at].1);
+            }
+            (
+                table.build_of("KB5022291", Some(20348)),
+                table.kb_of(build(1487)).map(str::to_owned),
+            )
+        };
+        let first = answers([0, 1, 2]);
+        for order in [[0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+            assert_eq!(answers(order), first, "{order:?}");
+        }
+    }
+
+    #[test]
     fn a_learned_pair_answers_like_a_shipped_one() {
         let mut table = KbTable::default();
         let build = Build {
             family: 20348,
             revision: 1487,
         };
-        table.learn("KB5022291", build);
-        table.learn("KB5022291", build);
+        assert!(table.learn("KB5022291", build));
+        assert!(!table.learn("KB5022291", build));
         assert_eq!(table.build_of("KB5022291", Some(20348)), Some(build));
         assert_eq!(table.rows.len(), 1);
     }

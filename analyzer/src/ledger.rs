@@ -1,6 +1,6 @@
 //! What is kept of each cycle, and only what changed since the last.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::attempts::Outcome;
@@ -51,8 +51,18 @@ impl Ledger {
         ledger
     }
 
-    /// Notes how every device stands with every KB.
+    /// Notes how every device stands with every KB; what is on no board any
+    /// more is gone.
     pub(crate) fn note_attempts(&mut self, boards: &[Board<'_>], words: &Words, now_ms: i64) {
+        let on_board: HashSet<&str> = boards.iter().map(|board| board.kb).collect();
+        let rows = &mut self.attempt_rows;
+        self.attempts.retain(|kb, devices| {
+            let stays = on_board.contains(kb.as_str());
+            if !stays {
+                rows.extend(devices.keys().map(|id| gone(id, kb, now_ms)));
+            }
+            stays
+        });
         for board in boards {
             let kept = self.attempts.entry(board.kb.to_owned()).or_default();
             for standing in &board.standings {
@@ -66,7 +76,7 @@ impl Ledger {
                     .push(row(board, standing, words, digest, now_ms));
             }
             if kept.len() > board.standings.len() {
-                let there: std::collections::HashSet<&str> = board
+                let there: HashSet<&str> = board
                     .standings
                     .iter()
                     .map(|s| s.device.id.as_ref())
@@ -98,7 +108,7 @@ impl Ledger {
                     .push(state_row(rollout, device_id, ring, state.as_str(), now_ms));
             }
             if kept.len() > one.states.len() {
-                let there: std::collections::HashSet<&str> =
+                let there: HashSet<&str> =
                     one.states.iter().map(|(id, _, _)| id.as_str()).collect();
                 let rows = &mut self.state_rows;
                 kept.retain(|id, _| {
@@ -265,5 +275,34 @@ fn state_row(
         state: state.to_owned(),
         revised_at: now_ms,
         gone: 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::memory::KeptAttempts;
+
+    #[test]
+    fn a_kept_attempt_of_a_kb_that_nobody_tries_any_more_is_gone_once() {
+        let kept = KeptAttempts {
+            device_id: "pc-1".into(),
+            kb: "KB5021237".into(),
+            digest: 7,
+        };
+        let memory = Memory {
+            attempts: vec![kept],
+            ..Memory::default()
+        };
+        let mut ledger = Ledger::remember(&memory);
+        for _ in 0..2 {
+            ledger.note_attempts(&[], &Words::default(), 9);
+        }
+        let rows: Vec<(&str, &str, u8)> = ledger
+            .attempt_rows
+            .iter()
+            .map(|row| (row.device_id.as_str(), row.kb.as_str(), row.gone))
+            .collect();
+        assert_eq!(rows, [("pc-1", "KB5021237", 1)]);
     }
 }

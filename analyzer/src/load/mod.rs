@@ -6,6 +6,7 @@
 //! alone. The watermark moves last, so that a cycle that fails is repeated.
 
 mod changes;
+mod learn;
 pub(crate) mod memory;
 mod rows;
 mod timeline;
@@ -16,9 +17,10 @@ use crate::attempts::Knowledge;
 use crate::attempts::{Record, is_damage, join};
 use crate::facts::FactsRevision;
 use crate::fleet::{Device, Fleet};
-use crate::kb::{KbTable, rollup_build};
+use crate::kb::KbTable;
 use changes::Watched;
 use kbwatch_proto::words::EventResult;
+use learn::{Pair, concerned, learn};
 use rows::{CountRow, EVENT_COLUMNS, EventRow, FactsRow, PresenceRow, records};
 
 pub use timeline::{AttemptLine, DeviceTimeline, FactsLine, PresenceLine, Reader, TimelineEvent};
@@ -68,6 +70,8 @@ pub(crate) struct Loader {
     events: Watched,
     facts: Watched,
     presence_since_ms: i64,
+    /// Pairs that were learned and are not yet applied to every device.
+    learned: Vec<Pair>,
     begun: bool,
 }
 
@@ -85,6 +89,7 @@ impl Loader {
             events: Watched::new("update_events", "event_id, version", overlap_ms),
             facts: Watched::new("device_facts", "observed_at, revision", overlap_ms),
             presence_since_ms: 0,
+            learned: Vec::new(),
             begun: false,
         }
     }
@@ -110,15 +115,24 @@ impl Loader {
         self.read_presence(fleet).await?;
         let mut changed = Vec::new();
         if all {
+            learn(&self.client, kbs, None).await?;
             self.read_facts(fleet, None).await?;
             changed = self.read_events(fleet, kbs, None, now_ms).await?;
         } else {
+            for part in ids.chunks(DEVICES_PER_QUERY) {
+                let new = learn(&self.client, kbs, Some(part)).await?;
+                self.learned.extend(new);
+            }
+            ids.extend(concerned(&self.client, &self.learned).await?);
+            ids.sort_unstable();
+            ids.dedup();
             for part in ids.chunks(DEVICES_PER_QUERY) {
                 self.read_facts(fleet, Some(part)).await?;
                 changed.extend(self.read_events(fleet, kbs, Some(part), now_ms).await?);
             }
         }
         self.begun = true;
+        self.learned.clear();
         self.events.accept(events);
         self.facts.accept(facts);
         Ok(Loaded {
@@ -187,10 +201,11 @@ impl Loader {
     async fn read_events(
         &self,
         fleet: &mut Fleet,
-        kbs: &mut KbTable,
+        kbs: &KbTable,
         ids: Option<&[String]>,
         now_ms: i64,
     ) -> Result<Vec<usize>, LoadError> {
+        let mut changed = forget(fleet, ids);
         let counts = self.count_events(fleet, ids).await?;
         let from_ms = now_ms - i64::from(self.window_days) * 86_400_000;
         let sql = format!(
@@ -202,7 +217,7 @@ impl Loader {
         );
         let query = bind_ids(self.client.query(&sql), ids).bind(from_ms);
         let mut cursor = query.fetch::<EventRow>().asking("update events")?;
-        let mut changed = counts;
+        changed.extend(counts);
         let mut rows: Vec<EventRow> = Vec::new();
         while let Some(row) = cursor.next().await.asking("update events")? {
             let next = rows
@@ -220,8 +235,7 @@ impl Loader {
         Ok(changed)
     }
 
-    /// Counts the events of each device and forgets the attempts of those that
-    /// are about to be read anew.
+    /// Counts the events of each device.
     async fn count_events(
         &self,
         fleet: &mut Fleet,
@@ -246,15 +260,9 @@ impl Loader {
         Ok(changed)
     }
 
-    fn take_device(
-        &self,
-        fleet: &mut Fleet,
-        kbs: &mut KbTable,
-        rows: Vec<EventRow>,
-    ) -> Option<usize> {
+    fn take_device(&self, fleet: &mut Fleet, kbs: &KbTable, rows: Vec<EventRow>) -> Option<usize> {
         let number = fleet.number(&rows.first()?.device_id);
         let records = records(rows);
-        learn_kbs(kbs, &records);
         let words = &fleet.words;
         let device = fleet.devices.get_mut(number)?;
         let levels = device.levels(words);
@@ -268,13 +276,22 @@ impl Loader {
     }
 }
 
-/// Pairs that a log prints side by side are true for the whole fleet.
-fn learn_kbs(kbs: &mut KbTable, records: &[Record]) {
-    for record in records.iter().filter(|record| !record.kb.is_empty()) {
-        if let Some(build) = rollup_build(&record.package) {
-            kbs.learn(&record.kb, build);
+/// Forgets what the events of devices said that are about to be read anew:
+/// some may have no event left.
+fn forget(fleet: &mut Fleet, ids: Option<&[String]>) -> Vec<usize> {
+    let numbers: Vec<usize> = ids
+        .into_iter()
+        .flatten()
+        .map(|id| fleet.number(id))
+        .collect();
+    for number in &numbers {
+        if let Some(device) = fleet.devices.get_mut(*number) {
+            device.kbs.clear();
+            device.corrupt_at_ms = None;
+            device.events = 0;
         }
     }
+    numbers
 }
 
 /// Latest sign of damage that no whole repair and no verified update followed.
