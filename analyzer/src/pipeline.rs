@@ -1,9 +1,11 @@
 //! One cycle: load → find → judge → tell.
 
+use std::future::{Future, IntoFuture};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use crate::clusters::Answers;
 use crate::config::AnalyzerConfig;
@@ -32,9 +34,12 @@ pub enum AnalyzerError {
     /// What was found could not be kept.
     #[error("could not keep what was found")]
     Keep(#[from] KeepError),
-    /// The web face ended.
+    /// The web face ended: stop.
     #[error("could not serve the web face")]
     Serve(#[source] std::io::Error),
+    /// The cycles ended for good: stop, rather than show an old picture.
+    #[error("the cycles died")]
+    Cycles(#[source] tokio::task::JoinError),
 }
 
 /// What the analyzer knows between cycles.
@@ -164,9 +169,28 @@ pub async fn run(
     let served = axum::serve(listener, router)
         .with_graceful_shutdown(async move { drop(stop.wait_for(|stop| *stop).await) });
     let cycles = tokio::spawn(cycles(analyzer, pause, shutdown));
-    let outcome = served.await.map_err(AnalyzerError::Serve);
-    cycles.abort();
-    outcome
+    watch_both(served.into_future(), cycles).await
+}
+
+/// Serves until the end, and no longer than the cycles live: a face without
+/// them would go on showing its last picture.
+async fn watch_both(
+    served: impl Future<Output = std::io::Result<()>>,
+    mut cycles: JoinHandle<()>,
+) -> Result<(), AnalyzerError> {
+    let mut served = std::pin::pin!(served);
+    tokio::select! {
+        outcome = &mut served => {
+            cycles.abort();
+            return outcome.map_err(AnalyzerError::Serve);
+        }
+        ended = &mut cycles => if let Err(died) = ended {
+            tracing::error!(error = %died, "the cycles died");
+            return Err(AnalyzerError::Cycles(died));
+        },
+    }
+    // The cycles ended because they were asked to, and so will the web face.
+    served.await.map_err(AnalyzerError::Serve)
 }
 
 /// Looks at the fleet over and over; a look that fails is tried again.
@@ -183,5 +207,24 @@ async fn cycles(mut analyzer: Analyzer, pause: Duration, mut shutdown: watch::Re
             let source = std::error::Error::source(&error).map(ToString::to_string);
             tracing::warn!(%error, source, "could not look at the fleet");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_cycle_that_panics_ends_the_process_with_an_error() {
+        let dying = tokio::spawn(async { panic!("on purpose") });
+        let outcome = watch_both(std::future::pending(), dying).await;
+        assert!(matches!(outcome, Err(AnalyzerError::Cycles(died)) if died.is_panic()));
+    }
+
+    #[tokio::test]
+    async fn cycles_that_end_as_asked_leave_the_end_to_the_web_face() {
+        let ended = tokio::spawn(async {});
+        let outcome = watch_both(async { Ok(()) }, ended).await;
+        assert!(outcome.is_ok());
     }
 }
