@@ -398,6 +398,36 @@ async fn attempts_go_with_the_events_that_made_them() {
 }
 
 #[tokio::test]
+async fn a_record_in_local_time_stands_where_it_happened() {
+    let mut bank = Bank::open().await;
+    let now = now();
+    let endpoint = Endpoint::new(1);
+    for (minute, zone_known) in [(0, true), (30, false), (60, true)] {
+        let utc = now - DAY + minute * 60_000;
+        let occurred = zone_known.then(|| bank::seconds(utc));
+        let fields = serde_json::json!({
+            "printed_at": bank::seconds(utc + 8 * HOUR), "occurred_at": occurred,
+            "file": format!("minute {minute}"),
+        });
+        bank.event(&endpoint, utc, fields);
+    }
+    bank.store().await;
+    let analyzer = open(&bank);
+    let shared = analyzer.shared();
+    let timeline = shared.device(&endpoint.id).await.unwrap().unwrap();
+    let told = |events: &[kbwatch_analyzer::load::TimelineEvent]| -> Vec<String> {
+        events.iter().map(|event| event.file.clone()).collect()
+    };
+    assert_eq!(
+        told(&timeline.events),
+        ["minute 60", "minute 30", "minute 0"]
+    );
+    let ids: Vec<String> = timeline.events.iter().map(|e| e.event_id.clone()).collect();
+    let oldest_first = shared.events(&endpoint.id, &ids).await.unwrap();
+    assert_eq!(told(&oldest_first), ["minute 0", "minute 30", "minute 60"]);
+}
+
+#[tokio::test]
 async fn a_device_can_be_looked_at_with_its_evidence() {
     let mut bank = Bank::open().await;
     let now = now();

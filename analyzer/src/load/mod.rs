@@ -7,6 +7,7 @@
 
 mod changes;
 mod learn;
+mod lines;
 pub(crate) mod memory;
 mod rows;
 mod timeline;
@@ -23,7 +24,8 @@ use kbwatch_proto::words::EventResult;
 use learn::{Pair, concerned, learn};
 use rows::{CountRow, EVENT_COLUMNS, EventRow, FactsRow, PresenceRow, records};
 
-pub use timeline::{AttemptLine, DeviceTimeline, FactsLine, PresenceLine, Reader, TimelineEvent};
+pub use lines::{AttemptLine, DeviceTimeline, FactsLine, PresenceLine, TimelineEvent};
+pub use timeline::Reader;
 
 /// Devices asked for in one statement: keeps the text of the statement small.
 const DEVICES_PER_QUERY: usize = 1_000;

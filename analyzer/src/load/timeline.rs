@@ -1,12 +1,11 @@
 //! One device as people want to see it: facts, presence, attempts, events.
 
-use std::collections::BTreeMap;
-
 use clickhouse::Row;
 use kbwatch_proto::ids::EventId;
 use kbwatch_proto::result_code::ResultCode;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
+use super::lines::{AttemptLine, DeviceTimeline, FactsLine, PresenceLine, TimelineEvent};
 use super::{Asking, LoadError};
 use crate::keep::AttemptTuple;
 
@@ -14,101 +13,6 @@ use crate::keep::AttemptTuple;
 #[derive(Clone)]
 pub struct Reader {
     client: clickhouse::Client,
-}
-
-/// Everything that is known of one device, newest first.
-#[derive(Debug, Clone, PartialEq, Serialize, Default)]
-pub struct DeviceTimeline {
-    /// Identity.
-    pub device_id: String,
-    /// How its collector is doing; `None` if it never connected.
-    pub presence: Option<PresenceLine>,
-    /// Revisions of its facts.
-    pub facts: Vec<FactsLine>,
-    /// Attempts of every KB.
-    pub attempts: Vec<AttemptLine>,
-    /// Update events without noise, at most 500.
-    pub events: Vec<TimelineEvent>,
-}
-
-/// When a device was last heard of.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
-pub struct PresenceLine {
-    /// By the gateway's clock.
-    pub last_heard_ms: i64,
-    /// Device clock minus the gateway's.
-    pub clock_skew_ms: i64,
-    /// Version of the collector.
-    pub collector_version: String,
-    /// Bytes not read yet.
-    pub lag_bytes: u64,
-    /// Two machines speak with one identity.
-    pub cloned: bool,
-}
-
-/// A revision of a device's facts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
-pub struct FactsLine {
-    /// When the device read them.
-    pub observed_at_ms: i64,
-    /// All of them.
-    pub facts: BTreeMap<String, String>,
-}
-
-/// One try of one KB.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
-pub struct AttemptLine {
-    /// `KB5022286`.
-    pub kb: String,
-    /// 1 for the first.
-    pub number: u32,
-    /// First sign of it.
-    pub started_at_ms: i64,
-    /// Verdict, or the newest sign.
-    pub ended_at_ms: i64,
-    /// `succeeded`, `failed`, `rolled_back`, `pending_reboot`, `cancelled`, `unknown`, `gone_silent`.
-    pub outcome: String,
-    /// Phase in which it stands or ended.
-    pub phase: String,
-    /// Final code, `0x800f0985`, or empty.
-    pub hresult: String,
-    /// Name of the code, or empty.
-    pub symbol: String,
-    /// Ids of the events that say so.
-    pub evidence: Vec<String>,
-}
-
-/// One update event.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
-pub struct TimelineEvent {
-    /// 32 hex digits.
-    pub event_id: String,
-    /// Best known time: UTC where known, else as printed.
-    pub at_ms: i64,
-    /// Whether `at_ms` is UTC.
-    pub utc: bool,
-    /// `cbs`, `event_log` …
-    pub source_kind: String,
-    /// Name of the log or channel.
-    pub origin: String,
-    /// Line or record number.
-    pub position: u64,
-    /// Phase.
-    pub phase: String,
-    /// Result.
-    pub result: String,
-    /// Code, or empty.
-    pub hresult: String,
-    /// Name of the code, or empty.
-    pub symbol: String,
-    /// KB, or empty.
-    pub kb: String,
-    /// Component, or empty.
-    pub component: String,
-    /// File, or empty.
-    pub file: String,
-    /// The record's text, masked.
-    pub evidence: String,
 }
 
 /// Most events of a timeline.
@@ -120,6 +24,14 @@ const EVENT_COLUMNS: &str = "lower(hex(event_id)) AS event_id, \
     occurred_at IS NOT NULL AS utc, toString(source_kind) AS source_kind, \
     toString(origin) AS origin, position, toString(phase) AS phase, \
     toString(result) AS result, hresult, toString(kb) AS kb, component, file, evidence";
+
+/// When it happened, as far as is known, for the order of a timeline: a time
+/// that a log printed without a zone is brought to UTC by the device's usual
+/// offset, which is the value to bind. As attempts are ordered.
+const ORDER_MS: &str = "multiIf(time_quality = 'suspect', toUnixTimestamp64Milli(received_at), \
+    occurred_at IS NOT NULL, toUnixTimestamp64Milli(assumeNotNull(occurred_at)), \
+    printed_at < '2000-01-02', toUnixTimestamp64Milli(observed_at), \
+    toUnixTimestamp64Milli(printed_at) - ?)";
 
 #[derive(Row, Deserialize)]
 struct EventLine {
@@ -198,9 +110,11 @@ impl Reader {
         let sql = format!(
             "SELECT {EVENT_COLUMNS} FROM update_events FINAL \
              WHERE device_id = ? AND lower(hex(update_events.event_id)) IN ? \
-             ORDER BY at_ms, event_id"
+             ORDER BY {ORDER_MS}, event_id"
         );
+        let offset_ms = self.usual_offset_ms(device_id).await?;
         let query = self.client.query(&sql).bind(device_id).bind(asked);
+        let query = query.bind(offset_ms);
         let rows: Vec<EventLine> = query.fetch_all().await.asking("events")?;
         Ok(rows.into_iter().map(timeline_event).collect())
     }
@@ -208,11 +122,25 @@ impl Reader {
     async fn newest_events(&self, device_id: &str) -> Result<Vec<TimelineEvent>, LoadError> {
         let sql = format!(
             "SELECT {EVENT_COLUMNS} FROM update_events FINAL \
-             WHERE device_id = ? AND NOT noise ORDER BY at_ms DESC, event_id LIMIT ?"
+             WHERE device_id = ? AND NOT noise ORDER BY {ORDER_MS} DESC, event_id LIMIT ?"
         );
-        let query = self.client.query(&sql).bind(device_id).bind(MAX_EVENTS);
+        let offset_ms = self.usual_offset_ms(device_id).await?;
+        let query = self.client.query(&sql).bind(device_id).bind(offset_ms);
+        let query = query.bind(MAX_EVENTS);
         let rows: Vec<EventLine> = query.fetch_all().await.asking("a device's events")?;
         Ok(rows.into_iter().map(timeline_event).collect())
+    }
+
+    /// Local time minus UTC, as most records of the device that know both say.
+    async fn usual_offset_ms(&self, device_id: &str) -> Result<i64, LoadError> {
+        let query = self.client.query(
+            "SELECT toInt64(quantileExactHigh(0.5)(toUnixTimestamp64Milli(printed_at) \
+             - toUnixTimestamp64Milli(assumeNotNull(occurred_at)))) FROM update_events FINAL \
+             WHERE device_id = ? AND NOT noise AND occurred_at IS NOT NULL \
+             AND printed_at >= '2000-01-02'",
+        );
+        let offset = query.bind(device_id).fetch_one::<i64>();
+        offset.await.asking("a device's offset")
     }
 
     async fn presence(&self, device_id: &str) -> Result<Option<PresenceLine>, LoadError> {

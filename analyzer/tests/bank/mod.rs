@@ -234,7 +234,8 @@ impl Bank {
     }
 }
 
-fn seconds(ms: i64) -> String {
+/// A time as tables take it.
+pub(crate) fn seconds(ms: i64) -> String {
     let at = jiff::Timestamp::from_millisecond(ms).unwrap();
     at.strftime("%Y-%m-%d %H:%M:%S%.3f").to_string()
 }
