@@ -24,9 +24,15 @@ pub(crate) struct Device {
     pub kbs: Vec<KbAttempts>,
     /// Latest sign of damage in its component store that no repair followed.
     pub corrupt_at_ms: Option<i64>,
+    /// When it was asked to stay off, if no start followed.
+    pub off_at_ms: Option<i64>,
     /// Update events stored, each counted once.
     pub events: u64,
 }
+
+/// A device that is asked to stay off speaks this much longer at most: its
+/// heartbeats are 10 minutes apart.
+const LAST_WORDS_MS: i64 = 15 * 60_000;
 
 /// Facts that an update itself changes: what is read after an attempt says
 /// nothing of the time before.
@@ -42,6 +48,13 @@ impl Device {
     /// Its attempts of `kb`.
     pub(crate) fn kb(&self, kb: &str) -> Option<&KbAttempts> {
         self.kbs.iter().find(|attempts| attempts.kb == kb)
+    }
+
+    /// Switched off when it was last heard of: nothing came after the request
+    /// but what was under way.
+    pub(crate) fn is_off(&self) -> bool {
+        let off = self.off_at_ms.zip(self.last_heard_ms);
+        off.is_some_and(|(off_ms, heard_ms)| heard_ms <= off_ms + LAST_WORDS_MS)
     }
 
     /// What it says of itself now.

@@ -171,7 +171,9 @@ pub(crate) fn silent(fleet: &Fleet, now_ms: i64, presence_limit_ms: i64) -> Vec<
         (!branch.is_empty()).then(|| branch.to_owned())
     };
     let mut branches: HashMap<String, (usize, usize)> = HashMap::new();
-    for device in fleet.devices.iter().filter(|d| d.last_heard_ms.is_some()) {
+    // One that was switched off says nothing about its branch's link.
+    let expected = |d: &&Device| d.last_heard_ms.is_some() && !d.is_off();
+    for device in fleet.devices.iter().filter(expected) {
         if let Some(branch) = branch_of(device) {
             let counts = branches.entry(branch).or_default();
             counts.0 += usize::from(is_silent(device, now_ms, presence_limit_ms));
@@ -213,9 +215,10 @@ fn silent_device(device: &Device, link_down: bool) -> SilentDevice {
             }
         )
     });
-    let why = match (rebooting, link_down) {
-        (true, _) => "dark_in_reboot",
-        (_, true) => "link_down",
+    let why = match (rebooting, device.is_off(), link_down) {
+        (true, ..) => "dark_in_reboot",
+        (_, true, _) => "off",
+        (_, _, true) => "link_down",
         _ => "unknown",
     };
     SilentDevice {
@@ -296,6 +299,24 @@ mod tests {
     use super::*;
     use crate::board::{Frame, boards};
     use crate::fleet::samples::{HRESULT, failed, open, succeeded};
+
+    #[test]
+    fn a_device_that_was_switched_off_is_off_and_its_link_is_not_down() {
+        let mut fleet = Fleet::default();
+        for number in 0..5 {
+            let id = format!("pc-{number}");
+            fleet = fleet.with(&id, &[("branch", "zj-1")], vec![succeeded(100)]);
+            let device = &mut fleet.devices[number];
+            device.last_heard_ms = Some(HOUR_MS);
+            device.off_at_ms = (number < 3).then_some(HOUR_MS - 60_000);
+        }
+        fleet.devices[4].last_heard_ms = Some(10 * HOUR_MS);
+        // Switched off once, and heard of since.
+        fleet.devices[3].off_at_ms = Some(1);
+        let silent = silent(&fleet, 10 * HOUR_MS, HOUR_MS);
+        let why: Vec<&str> = silent.iter().map(|device| device.why.as_str()).collect();
+        assert_eq!(why, ["off", "off", "off", "unknown"]);
+    }
 
     #[test]
     fn a_failure_without_a_code_is_not_called_success() {

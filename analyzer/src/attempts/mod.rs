@@ -19,6 +19,7 @@ pub(crate) use damage::is_damage;
 pub use join::{Knowledge, Level, join};
 pub use record::Record;
 pub use settle::{Clock, final_code, settle};
+pub(crate) use sign::switched_off_at;
 
 use kbwatch_proto::ids::EventId;
 use kbwatch_proto::words::Phase;

@@ -182,6 +182,27 @@ fn commit_sign(record: &Record) -> Option<Sign> {
     }
 }
 
+/// When the device was last asked to stay off, if no start followed.
+pub(crate) fn switched_off_at(records: &[Record]) -> Option<i64> {
+    let of_device = records.iter().filter(|record| {
+        let nameless = record.kb.is_empty() && record.package.is_empty();
+        nameless && record.phase == Phase::RebootCommit
+    });
+    let mut signs: Vec<(i64, Sign)> = of_device
+        .filter_map(|record| Some((record.at_ms, commit_sign(record)?)))
+        .collect();
+    signs.sort_unstable_by_key(|(at_ms, sign)| (*at_ms, *sign));
+    let mut off_at_ms = None;
+    for (at_ms, sign) in signs {
+        match sign {
+            Sign::Shutdown { off: true } => off_at_ms = Some(at_ms),
+            Sign::Boot => off_at_ms = None,
+            _ => {}
+        }
+    }
+    off_at_ms
+}
+
 /// Event 1074 names the kind in the language of Windows; only English and
 /// Chinese words for "power off" are known, anything else may be a restart.
 fn stays_off(kind: &str) -> bool {
@@ -199,6 +220,25 @@ fn tells_shutdown(detail: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_device_is_off_from_its_power_off_to_its_next_start() {
+        let told = |at_ms, detail: &str, kind: &str| Record {
+            phase: Phase::RebootCommit,
+            result: EventResult::Info,
+            at_ms,
+            detail: detail.to_owned(),
+            shutdown_kind: kind.to_owned(),
+            ..Record::default()
+        };
+        let off = told(10, "shutdown requested", "power off");
+        let stopped = told(12, "event log stopped", "");
+        let restart = told(30, "shutdown requested", "restart");
+        let started = told(20, "event log started", "");
+        assert_eq!(switched_off_at(&[stopped.clone(), off.clone()]), Some(10));
+        assert_eq!(switched_off_at(&[off.clone(), stopped, started]), None);
+        assert_eq!(switched_off_at(&[restart]), None);
+    }
 
     fn install(result: EventResult, hresult: Option<u32>) -> Record {
         Record {

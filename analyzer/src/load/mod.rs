@@ -15,7 +15,7 @@ mod timeline;
 use std::collections::HashSet;
 
 use crate::attempts::Knowledge;
-use crate::attempts::{Record, is_damage, join};
+use crate::attempts::{Record, is_damage, join, switched_off_at};
 use crate::facts::FactsRevision;
 use crate::fleet::{Device, Fleet};
 use crate::kb::KbTable;
@@ -274,6 +274,7 @@ impl Loader {
         };
         device.kbs = join(&records, &levels, knowledge);
         device.corrupt_at_ms = corrupt_at(device, &records);
+        device.off_at_ms = switched_off_at(&records);
         Some(number)
     }
 }
@@ -290,6 +291,7 @@ fn forget(fleet: &mut Fleet, ids: Option<&[String]>) -> Vec<usize> {
         if let Some(device) = fleet.devices.get_mut(*number) {
             device.kbs.clear();
             device.corrupt_at_ms = None;
+            device.off_at_ms = None;
             device.events = 0;
         }
     }
