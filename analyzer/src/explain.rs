@@ -76,6 +76,15 @@ struct Counts {
     usual_total: f64,
 }
 
+impl Counts {
+    fn add(&mut self, other: Self) {
+        self.failed += other.failed;
+        self.total += other.total;
+        self.usual_failed += other.usual_failed;
+        self.usual_total += other.usual_total;
+    }
+}
+
 /// The causes that one would show a person, best first, and no others.
 pub fn explain_csv(bytes: &[u8]) -> Result<Vec<Cause>, ExplainError> {
     let (leaves, has_usual) = read(bytes)?;
@@ -114,6 +123,66 @@ fn against_usual(leaves: &Leaves, items: &[Item]) -> Fourfold {
     counts
 }
 
+/// A table with its columns told apart.
+struct Table {
+    header: csv::StringRecord,
+    failed: usize,
+    total: usize,
+    usual: Option<(usize, usize)>,
+    attributes: Vec<usize>,
+}
+
+impl Table {
+    fn of(header: csv::StringRecord) -> Result<Self, ExplainError> {
+        let column = |name: &str| header.iter().position(|column| column == name);
+        let failed = column("failed").ok_or(ExplainError::Column("failed"))?;
+        let total = column("total").ok_or(ExplainError::Column("total"))?;
+        let usual = column("usual_failed").zip(column("usual_total"));
+        let counted = [
+            Some(failed),
+            Some(total),
+            usual.map(|u| u.0),
+            usual.map(|u| u.1),
+        ];
+        Ok(Self {
+            failed,
+            total,
+            usual,
+            attributes: (0..header.len())
+                .filter(|at| !counted.contains(&Some(*at)))
+                .collect(),
+            header,
+        })
+    }
+
+    fn counts(&self, record: &csv::StringRecord, line: u64) -> Result<Counts, ExplainError> {
+        let number = |at: usize, name: &str| parse_number(record.get(at), name, line);
+        let mut counts = Counts {
+            failed: number(self.failed, "failed")?,
+            total: number(self.total, "total")?,
+            ..Counts::default()
+        };
+        if let Some((usual_failed, usual_total)) = self.usual {
+            counts.usual_failed = number(usual_failed, "usual_failed")?;
+            counts.usual_total = number(usual_total, "usual_total")?;
+        }
+        check(counts, line)?;
+        Ok(counts)
+    }
+
+    fn items(&self, record: &csv::StringRecord, leaves: &mut Leaves) -> Vec<Item> {
+        let named = self.attributes.iter().map(|at| {
+            let name = self.header.get(*at).unwrap_or_default();
+            leaves.item(name, record.get(*at).unwrap_or_default())
+        });
+        let mut items: Vec<Item> = named.collect();
+        items.sort_unstable();
+        items
+    }
+}
+
+/// Reads a table; rows of the same attributes are summed, in the order of their
+/// first.
 fn read(bytes: &[u8]) -> Result<(Leaves, bool), ExplainError> {
     let text = decode(bytes);
     let mut reader = csv::ReaderBuilder::new()
@@ -123,20 +192,7 @@ fn read(bytes: &[u8]) -> Result<(Leaves, bool), ExplainError> {
         .headers()
         .map_err(|source| ExplainError::Line { line: 1, source })?
         .clone();
-    let column = |name: &str| header.iter().position(|column| column == name);
-    let failed = column("failed").ok_or(ExplainError::Column("failed"))?;
-    let total = column("total").ok_or(ExplainError::Column("total"))?;
-    let usual = column("usual_failed").zip(column("usual_total"));
-    let counted = [
-        Some(failed),
-        Some(total),
-        usual.map(|u| u.0),
-        usual.map(|u| u.1),
-    ];
-    let attributes: Vec<usize> = (0..header.len())
-        .filter(|at| !counted.contains(&Some(*at)))
-        .collect();
-
+    let table = Table::of(header)?;
     let mut leaves = Leaves::default();
     let mut sums: HashMap<Vec<Item>, Counts> = HashMap::new();
     let mut order: Vec<Vec<Item>> = Vec::new();
@@ -144,57 +200,49 @@ fn read(bytes: &[u8]) -> Result<(Leaves, bool), ExplainError> {
         let line = at as u64 + 2;
         let record = record.map_err(|source| ExplainError::Line { line, source })?;
         let line = record.position().map_or(line, csv::Position::line);
-        let number = |at: usize, name: &str| parse_number(record.get(at), name, line);
-        let mut counts = Counts {
-            failed: number(failed, "failed")?,
-            total: number(total, "total")?,
-            ..Counts::default()
-        };
-        if let Some((usual_failed, usual_total)) = usual {
-            counts.usual_failed = number(usual_failed, "usual_failed")?;
-            counts.usual_total = number(usual_total, "usual_total")?;
-        }
-        check(counts, line)?;
-        let mut items: Vec<Item> = attributes
-            .iter()
-            .map(|at| {
-                let name = header.get(*at).unwrap_or_default();
-                leaves.item(name, record.get(*at).unwrap_or_default())
-            })
-            .collect();
-        items.sort_unstable();
+        let counts = table.counts(&record, line)?;
+        let items = table.items(&record, &mut leaves);
         let sum = sums.entry(items.clone()).or_insert_with(|| {
             order.push(items);
             Counts::default()
         });
-        sum.failed += counts.failed;
-        sum.total += counts.total;
-        sum.usual_failed += counts.usual_failed;
-        sum.usual_total += counts.usual_total;
+        sum.add(counts);
     }
+    leaves.compares = table.usual.is_some();
+    leaves.rows = rows(order, &sums, leaves.compares);
+    let compares = leaves.compares;
+    Ok((leaves, compares))
+}
+
+/// One leaf for each set of attributes.
+fn rows(order: Vec<Vec<Item>>, sums: &HashMap<Vec<Item>, Counts>, compares: bool) -> Vec<Leaf> {
     let all = sums.values().fold((0.0, 0.0), |all, counts| {
         (all.0 + counts.usual_failed, all.1 + counts.usual_total)
     });
     // Stands for rows that the comparison period does not know.
     let overall = (all.0 + 0.5) / (all.1 + 1.0);
-    for items in order {
+    let leaf = |items: Vec<Item>| {
         let sum = sums.get(&items).copied().unwrap_or_default();
         let expected = if sum.usual_total > 0.0 {
             sum.usual_failed * sum.total / sum.usual_total
         } else {
             overall * sum.total
         };
-        leaves.rows.push(Leaf {
+        let exposure = if compares {
+            sum.failed + expected
+        } else {
+            sum.total
+        };
+        Leaf {
             items,
             failed: sum.failed,
             total: sum.total,
-            usual: usual.map(|_| (sum.usual_failed, sum.usual_total)),
-            exposure: usual.map_or(sum.total, |_| sum.failed + expected),
+            usual: compares.then_some((sum.usual_failed, sum.usual_total)),
+            exposure,
             stratum: 0,
-        });
-    }
-    leaves.compares = usual.is_some();
-    Ok((leaves, usual.is_some()))
+        }
+    };
+    order.into_iter().map(leaf).collect()
 }
 
 fn parse_number(text: Option<&str>, name: &str, line: u64) -> Result<f64, ExplainError> {

@@ -1,12 +1,15 @@
 //! Stories of single devices, and what must be made of them.
 
+mod in_any_order;
+mod story;
+
 use std::collections::HashSet;
 
-use kbwatch_proto::ids::EventId;
-use kbwatch_proto::words::{EventResult, Phase, SourceKind};
-use proptest::prelude::*;
+use kbwatch_proto::words::{EventResult, Phase};
 
-use super::{Attempt, Clock, KbAttempts, Knowledge, Level, Outcome, Record, Stand, join, settle};
+use story::Story;
+
+use super::{Clock, Knowledge, Outcome, Record, Stand, join, settle};
 use crate::kb::{Build, KbTable};
 
 const MINUTE: i64 = 60_000;
@@ -16,148 +19,6 @@ const NOW: i64 = 100 * DAY;
 const KB: &str = "KB5022286";
 const PACKAGE: &str = "Package_for_RollupFix~31bf3856ad364e35~amd64~~17763.3887.1.6";
 const REVERSE_DELTA: u32 = 0x800f_0985;
-
-/// Records of one device, in any order.
-#[derive(Debug, Clone, Default)]
-struct Story {
-    records: Vec<Record>,
-    levels: Vec<Level>,
-    kb: &'static str,
-}
-
-impl Story {
-    fn of(kb: &'static str) -> Self {
-        Self {
-            kb,
-            ..Self::default()
-        }
-    }
-
-    fn record(&mut self, at_ms: i64, phase: Phase, result: EventResult) -> &mut Record {
-        let number = self.records.len() as u128 + 1;
-        self.records.push(Record {
-            event_id: EventId(number.to_be_bytes()),
-            source_kind: SourceKind::EventLog,
-            phase,
-            result,
-            at_ms,
-            ..Record::default()
-        });
-        self.records.last_mut().unwrap()
-    }
-
-    /// A record of the update agent.
-    fn agent(mut self, at_ms: i64, phase: Phase, result: EventResult, code: Option<u32>) -> Self {
-        let kb = self.kb;
-        let record = self.record(at_ms, phase, result);
-        record.kb = kb.into();
-        record.title = format!("2023-01 Cumulative Update ({kb})");
-        record.source = "Microsoft-Windows-WindowsUpdateClient".into();
-        record.hresult = code;
-        self
-    }
-
-    /// A record of servicing's own channel.
-    fn servicing(mut self, at_ms: i64, result: EventResult, code: Option<u32>) -> Self {
-        let kb = self.kb;
-        let record = self.record(at_ms, Phase::Install, result);
-        record.kb = kb.into();
-        record.target_state = "Installed".into();
-        record.source = "Microsoft-Windows-Servicing".into();
-        record.hresult = code;
-        self
-    }
-
-    /// A verdict of CBS.log, which prints whole seconds and only the package.
-    fn cbs(mut self, at_ms: i64, result: EventResult, code: Option<u32>) -> Self {
-        let record = self.record(at_ms / 1_000 * 1_000, Phase::Install, result);
-        record.source_kind = SourceKind::Cbs;
-        record.package = PACKAGE.into();
-        record.hresult = code;
-        self
-    }
-
-    fn power(mut self, at_ms: i64, detail: &str) -> Self {
-        let record = self.record(at_ms, Phase::RebootCommit, EventResult::Info);
-        record.detail = detail.into();
-        self
-    }
-
-    fn begins(self, at: i64) -> Self {
-        self.agent(at, Phase::Download, EventResult::Start, None)
-            .agent(at + MINUTE, Phase::Download, EventResult::Success, None)
-            .agent(at + 2 * MINUTE, Phase::Install, EventResult::Start, None)
-            .servicing(at + 3 * MINUTE, EventResult::Start, None)
-            .cbs(at + 3 * MINUTE, EventResult::Start, None)
-    }
-
-    fn fails(self, at: i64, code: u32) -> Self {
-        self.begins(at)
-            .cbs(at + 10 * MINUTE, EventResult::Fail, Some(code))
-            .servicing(at + 10 * MINUTE + 900, EventResult::Fail, Some(code))
-            .agent(
-                at + 11 * MINUTE,
-                Phase::Install,
-                EventResult::Fail,
-                Some(code),
-            )
-    }
-
-    fn pends(self, at: i64) -> Self {
-        self.begins(at)
-            .cbs(at + 10 * MINUTE, EventResult::Success, Some(0))
-            .servicing(at + 10 * MINUTE + 900, EventResult::PendingReboot, Some(0))
-    }
-
-    fn reboots(self, at: i64) -> Self {
-        self.power(at, "event log stopped")
-            .power(at + MINUTE, "event log started")
-    }
-
-    fn succeeds(self, at: i64) -> Self {
-        self.pends(at)
-            .reboots(at + 20 * MINUTE)
-            .servicing(at + 22 * MINUTE, EventResult::Success, Some(0))
-            .agent(at + 23 * MINUTE, Phase::Install, EventResult::Success, None)
-    }
-
-    fn level(mut self, at_ms: i64, revision: u32) -> Self {
-        self.levels.push(Level {
-            observed_at_ms: at_ms,
-            build: Build {
-                family: 17763,
-                revision,
-            },
-        });
-        self
-    }
-
-    fn told(&self) -> Vec<KbAttempts> {
-        let knowledge = Knowledge {
-            kbs: &KbTable::shipped(),
-            ignored: &HashSet::new(),
-        };
-        join(&self.records, &self.levels, knowledge)
-    }
-
-    fn attempts(&self) -> Vec<Attempt> {
-        let mut told = self.told();
-        assert!(told.len() <= 1, "{told:?}");
-        told.pop().map_or_else(Vec::new, |kb| kb.attempts)
-    }
-
-    fn outcomes(&self) -> Vec<Outcome> {
-        let clock = Clock {
-            now_ms: NOW,
-            last_heard_ms: Some(NOW),
-            gone_silent_ms: 4 * HOUR,
-        };
-        self.attempts()
-            .iter()
-            .map(|attempt| settle(attempt, clock))
-            .collect()
-    }
-}
 
 #[test]
 fn one_failure_told_by_three_logs_is_one_attempt() {
@@ -376,84 +237,4 @@ fn a_level_that_only_the_kb_brings_heals_without_a_record() {
         .fails(NOW - DAY, REVERSE_DELTA)
         .level(NOW - HOUR, 4010);
     assert_eq!(later_kb.outcomes(), [Outcome::Failed]);
-}
-
-/// Any mixture of things that happen to a device.
-fn stories() -> impl Strategy<Value = Story> {
-    let step = (0..8u8, 0..40i64, 0..6u8);
-    prop::collection::vec(step, 0..12).prop_map(|steps| {
-        let codes = [
-            REVERSE_DELTA,
-            0x8007_0070,
-            0x8024_000b,
-            0x8024_2014,
-            0x8024_200d,
-            0x8024_0022,
-        ];
-        steps
-            .into_iter()
-            .fold(Story::of(KB), |story, (what, when, code)| {
-                let at = NOW - 40 * HOUR + when * HOUR + i64::from(code) * 777;
-                let code = codes[usize::from(code)];
-                match what {
-                    0 => story.fails(at, code),
-                    1 => story.pends(at),
-                    2 => story.succeeds(at),
-                    3 => story.reboots(at),
-                    4 => story.level(at, 3770),
-                    5 => story.level(at, 3887),
-                    6 => story.begins(at),
-                    _ => story.agent(at, Phase::Install, EventResult::Fail, Some(code)),
-                }
-            })
-    })
-}
-
-proptest! {
-    #[test]
-    fn the_order_of_arrival_does_not_matter(story in stories(), seed in any::<u64>()) {
-        let mut shuffled = story.clone();
-        let mut dice = fastrand::Rng::with_seed(seed);
-        dice.shuffle(&mut shuffled.records);
-        dice.shuffle(&mut shuffled.levels);
-        prop_assert_eq!(shuffled.told(), story.told());
-    }
-
-    #[test]
-    fn a_second_replay_changes_nothing(story in stories(), part in 0.0..1.0f64) {
-        let mut replayed = story.clone();
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a part of a short list")]
-        let some = (part * replayed.records.len() as f64) as usize;
-        let again: Vec<Record> = replayed.records.iter().take(some).cloned().collect();
-        replayed.records.extend(again);
-        replayed.levels.extend(story.levels.clone());
-        prop_assert_eq!(replayed.told(), story.told());
-    }
-
-    #[test]
-    fn a_fuller_reading_of_an_event_replaces_the_poorer_wherever_it_stands(story in stories()) {
-        let mut poorer: Vec<Record> = story.records.clone();
-        for record in &mut poorer {
-            record.hresult = None;
-            record.title.clear();
-        }
-        let mut richer = story.clone();
-        for record in &mut richer.records {
-            record.version = 2;
-        }
-        let expected = richer.told();
-        richer.records.extend(poorer.iter().cloned());
-        prop_assert_eq!(richer.told(), expected.clone());
-        richer.records.rotate_right(poorer.len());
-        prop_assert_eq!(richer.told(), expected);
-    }
-
-    #[test]
-    fn attempts_are_in_time_order_and_never_end_before_they_begin(story in stories()) {
-        for kb in story.told() {
-            let begins: Vec<i64> = kb.attempts.iter().map(|a| a.started_at_ms).collect();
-            prop_assert!(begins.is_sorted());
-            prop_assert!(kb.attempts.iter().all(|a| a.ended_at_ms >= a.started_at_ms));
-        }
-    }
 }

@@ -5,6 +5,7 @@
 //! vanishes once devices inside and outside the leading cause are compared
 //! apart.
 
+mod cleared;
 #[cfg(test)]
 mod fleets;
 mod leaves;
@@ -15,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::facts::{Facts, Words};
 use crate::view::{CauseCandidate, Exonerated};
+use cleared::exonerate;
 pub(crate) use leaves::{Item, Leaf, Leaves};
 pub(crate) use ratio::Fourfold;
 use ratio::mantel_haenszel;
@@ -25,23 +27,6 @@ const NAMING: [&str; 4] = ["hostname", "serial", "ip", "mac"];
 
 /// Devices are compared within the same value of this fact.
 const STRATUM: &str = "ring";
-
-/// Facts look guilty from this crude ratio on, if its interval leaves out 1.
-const LOOKS_GUILTY: f64 = 1.5;
-
-/// A fact is cleared when like devices with it fail at most this many times as
-/// often, with 97.5 % confidence. A wide interval clears nobody.
-const CLEARED_BELOW: f64 = 2.0;
-
-/// Facts that people blame first are cleared first.
-const BLAMED_FIRST: &str = "security";
-
-/// Most suspects that are looked into.
-const MOST_SUSPECTS: usize = 200;
-
-/// Most exonerated facts shown, and most devices named for each.
-const MAX_EXONERATED: usize = 8;
-const MAX_EXAMPLES: usize = 5;
 
 /// Two facts are told apart by at least one device in fifty.
 const INSEPARABLE: f64 = 0.98;
@@ -222,137 +207,4 @@ fn same_devices(leaves: &Leaves, items: &[Item]) -> Vec<Item> {
     let mut same: Vec<Item> = same.map(|(item, _)| item).collect();
     same.sort_unstable();
     same
-}
-
-/// What comparing like with like says of a fact that looks guilty.
-enum Compared {
-    /// Its lift is gone.
-    Cleared(Exonerated),
-    /// Nowhere do like devices with and without it stand side by side.
-    Untold,
-    /// It may still have a part in it: neither cleared nor blamed.
-    Open,
-}
-
-/// Facts whose crude lift is gone when devices inside and outside the leading
-/// cause, ring by ring, are compared apart; and facts that this cannot tell
-/// from the leading cause.
-fn exonerate(
-    leaves: &Leaves,
-    tried: &[Tried<'_>],
-    found: &[Found],
-) -> (Vec<Exonerated>, Vec<Item>) {
-    let Some(leading) = found.first() else {
-        return (Vec::new(), Vec::new());
-    };
-    let mut guilty: BTreeSet<Item> = found.iter().flat_map(|f| f.items.clone()).collect();
-    guilty.extend(same_devices(leaves, &leading.items));
-    let mut suspects = suspects(leaves);
-    suspects.retain(|(item, _)| !guilty.contains(item));
-    let mut cleared: Vec<Exonerated> = Vec::new();
-    let mut untold: Vec<Item> = Vec::new();
-    for (item, crude) in suspects.iter().take(MOST_SUSPECTS) {
-        // One value of each fact will do: the one that looks guiltiest.
-        let key = leaves.name(*item).0;
-        if cleared.iter().any(|other| other.facts.contains_key(key)) {
-            continue;
-        }
-        match compare(leaves, tried, *item, *crude, leading) {
-            Compared::Cleared(fact) => cleared.push(fact),
-            Compared::Untold => untold.push(*item),
-            Compared::Open => {}
-        }
-    }
-    cleared.sort_by(|a, b| {
-        let rank = |e: &Exonerated| !e.facts.keys().any(|key| key.starts_with(BLAMED_FIRST));
-        rank(a)
-            .cmp(&rank(b))
-            .then_with(|| b.crude_risk_ratio.total_cmp(&a.crude_risk_ratio))
-            .then_with(|| a.facts.cmp(&b.facts))
-    });
-    cleared.truncate(MAX_EXONERATED);
-    (cleared, untold)
-}
-
-/// Facts with a crude lift beyond chance, guiltiest first.
-fn suspects(leaves: &Leaves) -> Vec<(Item, f64)> {
-    let mut sums: Vec<(f64, f64)> = vec![(0.0, 0.0); leaves.items()];
-    let (mut failed, mut total) = (0.0, 0.0);
-    for row in &leaves.rows {
-        failed += row.failed;
-        total += row.total;
-        for item in &row.items {
-            if let Some(sum) = sums.get_mut(*item as usize) {
-                sum.0 += row.failed;
-                sum.1 += row.total;
-            }
-        }
-    }
-    let mut suspects: Vec<(Item, f64)> = (0..)
-        .zip(sums)
-        .filter(|(_, (inside, inside_total))| *inside >= 3.0 && *inside_total < total)
-        .map(|(item, (failed_in, total_in))| {
-            let counts = Fourfold {
-                failed_in,
-                total_in,
-                failed_out: failed - failed_in,
-                total_out: total - total_in,
-            };
-            (item, counts.risk_ratio())
-        })
-        .filter(|(_, ratio)| ratio.value >= LOOKS_GUILTY && ratio.low > 1.0)
-        .map(|(item, ratio)| (item, ratio.value))
-        .collect();
-    suspects.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    suspects
-}
-
-fn compare(
-    leaves: &Leaves,
-    tried: &[Tried<'_>],
-    item: Item,
-    crude_risk_ratio: f64,
-    leading: &Found,
-) -> Compared {
-    let only = [item];
-    let of_ring = leaves.name(item).0 == STRATUM;
-    let strata = strata(leaves, &only, |row| {
-        let ring = if of_ring { 0 } else { row.stratum };
-        (row.has(&leading.items), ring)
-    });
-    let beside = |s: &Fourfold| s.total_in > 0.0 && s.total_out > 0.0;
-    if !strata.iter().any(beside) {
-        return Compared::Untold;
-    }
-    let adjusted = mantel_haenszel(&strata).filter(|ratio| ratio.high < CLEARED_BELOW);
-    let innocent: Vec<&Tried<'_>> = leaves
-        .rows
-        .iter()
-        .zip(tried)
-        .filter(|(row, device)| row.has(&only) && device.succeeded && !device.failed)
-        .map(|(_, device)| device)
-        .collect();
-    let Some(adjusted) = adjusted.filter(|_| !innocent.is_empty()) else {
-        return Compared::Open;
-    };
-    let mut within: Vec<String> = leading
-        .items
-        .iter()
-        .map(|i| leaves.name(*i).0.to_owned())
-        .collect();
-    if !of_ring {
-        within.push(STRATUM.to_owned());
-    }
-    Compared::Cleared(Exonerated {
-        facts: facts_of(leaves, &only),
-        crude_risk_ratio,
-        adjusted_risk_ratio: adjusted.value,
-        within,
-        counter_examples: innocent.len() as u64,
-        examples: innocent
-            .iter()
-            .take(MAX_EXAMPLES)
-            .map(|device| device.device_id.to_string())
-            .collect(),
-    })
 }

@@ -1,6 +1,7 @@
 //! What to do about a cluster: class of cure by code in context, steps with
 //! exact commands, and sources that can repair.
 
+mod beyond_store;
 mod catalogue;
 mod quote;
 mod sources;
