@@ -100,7 +100,8 @@ pub(crate) struct Frame<'a> {
 pub(crate) fn boards<'a>(fleet: &'a Fleet, frame: Frame<'a>) -> Vec<Board<'a>> {
     let mut boards: BTreeMap<&str, Board<'a>> = BTreeMap::new();
     let branch = fleet.words.find("branch");
-    for (number, device) in fleet.devices.iter().enumerate() {
+    let counted = fleet.devices.iter().enumerate();
+    for (number, device) in counted.filter(|(_, device)| device.counts()) {
         let clock = device.clock(frame.now_ms, frame.gone_silent_ms);
         let facts = device.facts_now();
         let says = |key: &str| facts.map_or("", |facts| fleet.words.value(facts, key));

@@ -7,6 +7,8 @@ pub(crate) mod samples;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use kbwatch_proto::identity::DROPPED_PREFIX;
+
 use crate::attempts::{Clock, KbAttempts, Level, Outcome};
 use crate::facts::{Facts, FactsRevision, Words};
 use crate::kb::Build;
@@ -45,6 +47,11 @@ const VOLATILE: [&str; 5] = [
 ];
 
 impl Device {
+    /// Whether it is part of the fleet; logs that somebody dropped are not.
+    pub(crate) fn counts(&self) -> bool {
+        !self.id.starts_with(DROPPED_PREFIX)
+    }
+
     /// Its attempts of `kb`.
     pub(crate) fn kb(&self, kb: &str) -> Option<&KbAttempts> {
         self.kbs.iter().find(|attempts| attempts.kb == kb)

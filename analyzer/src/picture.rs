@@ -130,11 +130,14 @@ pub(crate) fn series(closings: impl Iterator<Item = (i64, bool)>) -> Vec<Point> 
 /// The fleet in numbers.
 pub(crate) fn fleet_view(fleet: &Fleet, now_ms: i64, presence_limit_ms: i64) -> FleetView {
     let mut view = FleetView {
-        devices: fleet.devices.len() as u64,
         ..FleetView::default()
     };
     for device in &fleet.devices {
         view.events += device.events;
+        if !device.counts() {
+            continue;
+        }
+        view.devices += 1;
         if is_silent(device, now_ms, presence_limit_ms) {
             view.silent += 1;
         } else if device.last_heard_ms.is_some() {

@@ -7,6 +7,10 @@ pub const DEVICE_URN: &str = "urn:kbwatch:device:";
 /// Prefix of the URI name that says what else its holder may do.
 pub const ROLE_URN: &str = "urn:kbwatch:role:";
 
+/// What the name of every device begins with of which somebody handed in logs
+/// without a certificate: it has a page, and counts in no figure of the fleet.
+pub const DROPPED_PREFIX: &str = "dropped-";
+
 /// Longest device id, in bytes.
 pub const MAX_DEVICE_ID_LEN: usize = 128;
 

@@ -15,9 +15,8 @@ const LINK_DOWN_DEVICES: usize = 3;
 /// Not heard of within the limit; a device whose logs were only imported is
 /// neither present nor silent.
 pub(crate) fn is_silent(device: &Device, now_ms: i64, presence_limit_ms: i64) -> bool {
-    device
-        .last_heard_ms
-        .is_some_and(|heard| now_ms - heard > presence_limit_ms)
+    let heard = device.last_heard_ms.filter(|_| device.counts());
+    heard.is_some_and(|heard| now_ms - heard > presence_limit_ms)
 }
 
 /// Devices that should speak and do not, longest silence first.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use crate::harness::Plan;
+use crate::harness::{Plan, eventually};
 
 /// Made up after the grammar of CBS.log: a failed update, its damaged file.
 const LOG: &str = "2023-01-11 09:12:00, Info                  CBS    Exec: Processing started.  Client: UpdateAgentLCU, Session: 31008123_1020304050, Package: Package_for_RollupFix~31bf3856ad364e35~amd64~~17763.3887.1.7, Identifier: KB5022286\r
@@ -89,6 +89,15 @@ fn a_running_river_gets_the_events_once_however_often_they_are_dropped() {
     }
     assert!(river.metric("kbwatch_store_stored_events_total") > 0);
     assert_eq!(river.metric("kbwatch_store_rejected_events_total"), 0);
+    // It has a page, and is no device of the fleet.
+    let overview = || river.get("/api/v1/overview").unwrap_or_default();
+    eventually("the analyzer has seen the events", || {
+        let seen = overview();
+        !seen.contains("\"events\":0,") && seen.contains("\"events\":")
+    });
+    assert!(overview().contains("\"devices\":0"), "{}", overview());
+    let page = river.get("/devices/dropped-teller-7").unwrap_or_default();
+    assert!(page.contains("KB5022286"), "{page}");
     assert_eq!(river.stop(), Some(0));
 }
 
