@@ -20,7 +20,7 @@ use crate::kb::KbTable;
 use crate::keep::ClusterRow;
 use crate::picture::series;
 use crate::remedy::{Depot, Situation, Trouble, remedy};
-use crate::view::{Cluster, DamageGroup, MemberDevice, Remedy};
+use crate::view::{CauseCandidate, Cluster, DamageGroup, MemberDevice, Remedy};
 
 /// Facts that people ask for beside a member.
 const SHOWN_FACTS: [&str; 7] = [
@@ -186,7 +186,14 @@ pub(crate) fn describe(
             .iter()
             .map(|(standing, at_ms)| member(standing, *at_ms, ending, around.fleet))
             .collect(),
-        remedy: remedy_for(board, ending, &damage, &ever, &failing, around),
+        remedy: remedy_for(
+            board,
+            ending,
+            (&damage, &explained.causes),
+            &ever,
+            &failing,
+            around,
+        ),
         damage,
         causes: explained.causes.clone(),
         exonerated: explained.exonerated.clone(),
@@ -253,7 +260,7 @@ fn damage(ever: &[&Standing<'_>], ending: Ending) -> Vec<DamageGroup> {
 fn remedy_for(
     board: &Board<'_>,
     ending: Ending,
-    damage: &[DamageGroup],
+    (damage, causes): (&[DamageGroup], &[CauseCandidate]),
     ever: &[&Standing<'_>],
     failing: &[usize],
     around: Around<'_>,
@@ -276,6 +283,7 @@ fn remedy_for(
         failing,
         depots: around.depots,
         donors: around.donors,
+        suspect: causes.first().map(|cause| &cause.facts),
         now_ms: around.now_ms,
         presence_limit_ms: around.presence_limit_ms,
     };

@@ -67,6 +67,9 @@ pub(crate) struct Situation<'a> {
     pub(crate) depots: &'a [Depot],
     /// Host names that may serve as peers, in lower case; no other device may.
     pub(crate) donors: &'a BTreeSet<String>,
+    /// What the failing devices share: who shares it may be damaged like them
+    /// and only not know yet.
+    pub(crate) suspect: Option<&'a BTreeMap<String, String>>,
     /// Now.
     pub(crate) now_ms: i64,
     /// Peers must have been heard of within this time.
@@ -252,8 +255,12 @@ fn may_serve<'a>(situation: &Situation<'a>, need: &Need, device: &'a Device) -> 
     let heard = device
         .last_heard_ms
         .is_some_and(|heard| situation.now_ms - heard <= situation.presence_limit_ms);
+    let alike_in_harm = situation.suspect.is_some_and(|suspect| {
+        !suspect.is_empty() && suspect.iter().all(|(key, value)| fact(key) == value)
+    });
     let whole = device.corrupt_at_ms.is_none() && fact("pending_reboot") != "true";
-    (allowed && alike && heard && whole && fact("class") != "atm").then_some(facts)
+    (allowed && alike && heard && whole && !alike_in_harm && fact("class") != "atm")
+        .then_some(facts)
 }
 
 /// Took the KB from the level in question so lately that the payload is kept.
