@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use kbwatch_analyzer::{CodeList, RolloutList};
+use kbwatch_collector::parse::FileKind;
 
 /// All stages of kbwatch in one process.
 ///
@@ -79,7 +80,12 @@ pub struct Drop {
     /// The files.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
+    /// Kind of the files, such as cbs or dism, where their content does not
+    /// tell it; a wrong one lists them all.
+    #[arg(long, value_name = "KIND")]
+    pub kind: Option<FileKind>,
     /// Pages of the river that gets the events; must be on this machine.
+    /// Without it, that on port 8080 if one is there.
     #[arg(long, value_name = "URL")]
     pub to: Option<String>,
     /// Device whose logs these are.

@@ -38,6 +38,20 @@ pub fn prepare(folder: &Path, hosts: &[String]) -> Result<Authority, PkiError> {
     Ok(authority)
 }
 
+/// A device gets no certificate.
+#[derive(Debug, thiserror::Error)]
+pub enum EnrollError {
+    /// Name the right folder.
+    #[error("{} is no data folder of a river: name that of kbwatch up --data", data.display())]
+    NoRiver {
+        /// What was named.
+        data: PathBuf,
+    },
+    /// Look at the certificates.
+    #[error(transparent)]
+    Pki(#[from] PkiError),
+}
+
 /// `kbwatch enroll`.
 pub fn run(args: &Enroll) -> ExitCode {
     let device_id = args.device.to_lowercase();
@@ -65,8 +79,19 @@ pub fn run(args: &Enroll) -> ExitCode {
 
 /// Writes certificate, key and authority for a device's collector, and says
 /// where.
-pub fn enroll(data: &Path, device_id: &str, out: &Path) -> Result<[PathBuf; 3], PkiError> {
+pub fn enroll(data: &Path, device_id: &str, out: &Path) -> Result<[PathBuf; 3], EnrollError> {
+    // A mistyped folder must not found an authority that no gateway trusts.
+    if !folder(data).join("ca.pem").is_file() {
+        return Err(EnrollError::NoRiver {
+            data: data.to_owned(),
+        });
+    }
     let authority = Authority::load_or_create(&folder(data))?;
+    let out = std::path::absolute(out).map_err(|source| PkiError::Keep {
+        path: out.to_owned(),
+        source,
+    })?;
+    let out = out.as_path();
     let (cert, key) = authority.device(device_id)?.write(out, device_id)?;
     let ca = out.join("ca.pem");
     std::fs::write(&ca, authority.cert_pem()).map_err(|source| PkiError::Keep {
@@ -93,6 +118,9 @@ mod tests {
     fn an_enrolled_device_gets_three_files() {
         let data = tempfile::tempdir().unwrap();
         let out = tempfile::tempdir().unwrap();
+        let mistyped = enroll(data.path(), "teller-7", out.path()).unwrap_err();
+        assert!(matches!(mistyped, EnrollError::NoRiver { .. }));
+        prepare(&folder(data.path()), &["localhost".to_owned()]).unwrap();
         let files = enroll(data.path(), "teller-7", out.path()).unwrap();
         assert!(files.iter().all(|file| file.is_file()));
         assert!(files[0].ends_with("teller-7.pem"));

@@ -93,17 +93,20 @@ async fn show(args: &Demo, started: Instant) -> Result<Option<Vec<Check>>, Failu
     let checks = tokio::select! {
         checks = watch::until_settled(&mut running, deadline) => checks?,
         () = signals.any() => {
-            running.close().await?;
+            running.close(&mut signals).await?;
             return if args.once { Err("interrupted".into()) } else { Ok(None) };
         }
     };
     if args.once {
         return running.conclude(args, checks).await.map(Some);
     }
-    let open = checks.iter().filter(|check| !check.holds).count();
+    let open: Vec<&Check> = checks.iter().filter(|check| !check.holds).collect();
+    for check in &open {
+        say(&check.to_string())?;
+    }
     say(&format!(
         "{} of {} checks hold. Everything stays up until Ctrl-C: http://{}",
-        checks.len() - open,
+        checks.len() - open.len(),
         checks.len(),
         running.river.http()
     ))?;
@@ -111,7 +114,7 @@ async fn show(args: &Demo, started: Instant) -> Result<Option<Vec<Check>>, Failu
         error = running.river.failed() => return Err(error.into()),
         () = signals.any() => {}
     }
-    running.close().await?;
+    running.close(&mut signals).await?;
     Ok(None)
 }
 
@@ -135,7 +138,7 @@ async fn start(args: &Demo) -> Result<Running, Failure> {
     let plan = planned();
     ground::import(&river, &plan).await?;
     say(&format!(
-        "{} devices report a month of history, then go on live",
+        "{} devices report a month of history, then go on live; who takes the alerts turns each away once, to show that it comes again",
         args.devices
     ))?;
     let fleet = Fleet::launch(
@@ -190,10 +193,16 @@ impl Running {
         Ok(checks)
     }
 
-    async fn close(self) -> Result<(), Failure> {
-        say("stopping")?;
-        self.fleet.stop().await?;
-        self.river.stop().await?;
-        Ok(())
+    async fn close(self, signals: &mut Signals) -> Result<(), Failure> {
+        say("stopping: first every device, then the river; a second Ctrl-C does not wait")?;
+        let stopping = async {
+            self.fleet.stop().await?;
+            self.river.stop().await?;
+            Ok(())
+        };
+        tokio::select! {
+            stopped = stopping => stopped,
+            () = signals.any() => Err("told twice to stop".into()),
+        }
     }
 }

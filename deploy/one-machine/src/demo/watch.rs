@@ -43,7 +43,7 @@ pub(super) async fn until_settled(
         teller.tell(&progress, view.fleet.events, view.clusters.len())?;
         let settled = progress.settled == progress.devices;
         if settled && settled_at.is_none() {
-            say("the fleet is done: every event has its receipt")?;
+            say("the fleet is done: every event has its receipt; what came twice counts once")?;
             settled_at = Some(Instant::now());
         }
         let over = Instant::now() > deadline
@@ -75,7 +75,7 @@ impl Teller {
             say(&format!("clusters called: {clusters}"))?;
         }
         let line = format!(
-            "history of {} of {} devices receipted, {} settled, {} dark; {} events durable, {seen} seen by the analyzer",
+            "history of {} of {} devices receipted, {} settled, {} dark; {} receipts for events, {seen} distinct events seen by the analyzer",
             progress.history_settled,
             progress.devices,
             progress.settled,

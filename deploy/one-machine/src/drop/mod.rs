@@ -13,7 +13,7 @@ mod upload;
 use std::io::Write;
 use std::path::Path;
 
-use kbwatch_collector::parse::parse_file;
+use kbwatch_collector::parse::{FileKind, parse_file};
 use kbwatch_proto::event::UpdateEvent;
 
 pub use findings::Findings;
@@ -25,24 +25,30 @@ use crate::stage::chain;
 
 /// What every dropped device is called first: a dropped log must never speak
 /// for a device that has a certificate.
-pub(crate) const DEVICE_PREFIX: &str = "dropped-";
+pub(crate) const DEVICE_PREFIX: &str = kbwatch_proto::identity::DROPPED_PREFIX;
 
 /// Most bytes of one file: a CBS.log has 50 MB, an event log may have more.
 const MAX_FILE_BYTES: u64 = 1024 * 1024 * 1024;
+
+/// A file could not be read, or its events not be handed on.
+const EXIT_UNREADABLE: u8 = 2;
 
 /// Reads the files and answers; returns the exit code.
 pub fn run(args: &Drop) -> std::io::Result<u8> {
     let device_id = format!("{DEVICE_PREFIX}{}", args.device.to_lowercase());
     let mut events = Vec::new();
-    let mut unreadable = false;
+    let mut unreadable = 0;
     for file in &args.files {
-        match parse(file, &device_id) {
+        match parse(file, args.kind, &device_id) {
             Ok(parsed) => events.extend(parsed),
             Err(why) => {
-                unreadable = true;
+                unreadable += 1;
                 complain(&harmless(&why))?;
             }
         }
+    }
+    if unreadable == args.files.len() {
+        return Ok(EXIT_UNREADABLE);
     }
     let report = Report::of(&Findings::gather(&events), args.lang);
     std::io::stdout().write_all(report.to_text().as_bytes())?;
@@ -58,13 +64,16 @@ pub fn run(args: &Drop) -> std::io::Result<u8> {
                 told.events, told.url, told.url
             ),
         })?,
-        Ok(None) => {}
+        Ok(None) => complain(match args.lang {
+            Lang::En => "\nno river at http://127.0.0.1:8080 takes the events; name one with --to",
+            Lang::Zh => "\nhttp://127.0.0.1:8080 上没有运行的服务接收这些事件；可用 --to 指定",
+        })?,
         Err(error) => {
-            unreadable = true;
+            unreadable += 1;
             complain(&harmless(&chain(&error)))?;
         }
     }
-    Ok(if unreadable { 2 } else { 0 })
+    Ok(if unreadable > 0 { EXIT_UNREADABLE } else { 0 })
 }
 
 fn complain(text: &str) -> std::io::Result<()> {
@@ -72,17 +81,22 @@ fn complain(text: &str) -> std::io::Result<()> {
 }
 
 /// All events of one file, without noise.
-pub(crate) fn parse(file: &Path, device_id: &str) -> Result<Vec<UpdateEvent>, String> {
+pub(crate) fn parse(
+    file: &Path,
+    kind: Option<FileKind>,
+    device_id: &str,
+) -> Result<Vec<UpdateEvent>, String> {
     let name = file.display();
     match std::fs::metadata(file) {
         Ok(found) if found.len() > MAX_FILE_BYTES => {
             return Err(format!("{name} is larger than 1 GiB: cut it first"));
         }
         Ok(found) if found.is_dir() => return Err(format!("{name} is a folder: name its files")),
+        Ok(found) if found.len() == 0 => return Err(format!("{name} is empty")),
         Ok(_) => {}
         Err(error) => return Err(format!("{name}: {error}")),
     }
-    parse_file(file, None, device_id)
+    parse_file(file, kind, device_id)
         .map(|parsed| parsed.events)
-        .map_err(|error| format!("{name}: {}", chain(&error)))
+        .map_err(|error| chain(&error))
 }

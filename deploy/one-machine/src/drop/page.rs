@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, Query};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
@@ -46,7 +47,10 @@ struct Told {
 pub(crate) fn reading(shared: Arc<Shared>) -> MethodRouter {
     let slots = Arc::new(Semaphore::new(MAX_AT_ONCE));
     post(
-        move |asked: Query<Asked>, reader: Reader, headers: HeaderMap, body: Bytes| {
+        move |asked: Query<Asked>,
+              reader: Reader,
+              headers: HeaderMap,
+              body: Result<Bytes, BytesRejection>| {
             read(shared, slots, (asked.0, reader), headers, body)
         },
     )
@@ -58,8 +62,25 @@ async fn read(
     slots: Arc<Semaphore>,
     (asked, reader): (Asked, Reader),
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Response {
+    let lang = match reader.lang {
+        dashboard::Lang::En => Lang::En,
+        dashboard::Lang::Zh => Lang::Zh,
+    };
+    let body = match body {
+        Ok(body) => body,
+        Err(refused) if refused.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+            let why = match lang {
+                Lang::En => {
+                    "More than 64 MiB at once: send fewer files, or read them on the server with kbwatch drop."
+                }
+                Lang::Zh => "一次超过 64 MiB：请减少文件，或在服务器上用 kbwatch drop 解读。",
+            };
+            return (StatusCode::PAYLOAD_TOO_LARGE, why).into_response();
+        }
+        Err(refused) => return refused.into_response(),
+    };
     let kind = headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
@@ -76,10 +97,6 @@ async fn read(
             name: asked.name,
             content: body,
         }]
-    };
-    let lang = match reader.lang {
-        dashboard::Lang::En => Lang::En,
-        dashboard::Lang::Zh => Lang::Zh,
     };
     let Ok(_slot) = slots.acquire().await else {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
@@ -125,8 +142,13 @@ fn parse(upload: &Upload) -> Result<Vec<kbwatch_proto::event::UpdateEvent>, Stri
     let folder = tempfile::tempdir().map_err(kept)?;
     let path = folder.path().join(plain_name(&upload.name));
     std::fs::write(&path, &upload.content).map_err(kept)?;
-    super::parse(Path::new(&path), "dropped")
-        .map_err(|error| error.replace(&*folder.path().to_string_lossy(), ""))
+    super::parse(Path::new(&path), None, "dropped").map_err(|error| {
+        let folder = format!("{}/", folder.path().display());
+        // A browser's form names no kind.
+        let told = error.replace(&folder, "");
+        let told = told.split("; name one with --kind").next();
+        told.unwrap_or_default().to_owned()
+    })
 }
 
 /// The name that the file gets on disk: the kind of some logs shows in it.
@@ -154,15 +176,22 @@ fn markup(told: &Told) -> Markup {
         }
         @for section in &told.report.sections {
             h2 { (section.title) }
-            ul {
-                @for line in &section.lines {
-                    @match line {
-                        Line::Text(text) => li { (harmless(text)) },
-                        Line::Command(text) => li {
-                            div.command { pre translate="no" { code { (harmless(text)) } } }
-                        },
-                    }
-                }
+            @if section.has_commands() {
+                ol { @for line in section.lines.chunk_by(|_, next| matches!(next, Line::Command(_))) { li { (steps(line)) } } }
+            } @else {
+                ul { @for line in section.lines.chunks(1) { li { (steps(line)) } } }
+            }
+        }
+    }
+}
+
+/// A sentence and the commands that belong to it.
+fn steps(lines: &[Line]) -> Markup {
+    html! {
+        @for line in lines {
+            @match line {
+                Line::Text(text) => (harmless(text)),
+                Line::Command(text) => div.command { pre translate="no" { code { (harmless(text)) } } },
             }
         }
     }

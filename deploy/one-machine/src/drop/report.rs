@@ -26,6 +26,15 @@ pub struct Section {
     pub lines: Vec<Line>,
 }
 
+impl Section {
+    /// Whether its lines are steps to carry out, in order.
+    pub(crate) fn has_commands(&self) -> bool {
+        self.lines
+            .iter()
+            .any(|line| matches!(line, Line::Command(_)))
+    }
+}
+
 /// One line of a section.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Line {
@@ -96,17 +105,18 @@ impl Report {
             text.push('\n');
             text.push_str(&section.title);
             text.push('\n');
+            let mut step = 0;
             for line in &section.lines {
-                match line {
-                    Line::Text(sentence) => {
-                        text.push_str("  - ");
-                        text.push_str(&harmless(sentence));
+                let (mark, words) = match line {
+                    Line::Text(sentence) if section.has_commands() => {
+                        step += 1;
+                        (format!("  {step}. "), sentence)
                     }
-                    Line::Command(command) => {
-                        text.push_str("      ");
-                        text.push_str(&harmless(command));
-                    }
-                }
+                    Line::Text(sentence) => ("  - ".to_owned(), sentence),
+                    Line::Command(command) => ("       ".to_owned(), command),
+                };
+                text.push_str(&mark);
+                text.push_str(&harmless(words));
                 text.push('\n');
             }
         }
