@@ -76,21 +76,29 @@ impl World {
         ids
     }
 
-    /// The facts that the device stated last.
+    /// The facts that the device stated last; they are stored beside the
+    /// events, not before them.
     async fn facts(&self) -> BTreeMap<String, String> {
-        let facts: Vec<(String, String)> = self
-            .database
-            .client()
-            .query(
-                "SELECT tupleElement(fact, 1), tupleElement(fact, 2) FROM device_facts
-                ARRAY JOIN CAST(facts AS Array(Tuple(String, String))) AS fact
-                WHERE device_id = ? ORDER BY revision",
-            )
-            .bind(DEVICE)
-            .fetch_all()
-            .await
-            .unwrap();
-        facts.into_iter().collect()
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let facts: Vec<(String, String)> = self
+                .database
+                .client()
+                .query(
+                    "SELECT tupleElement(fact, 1), tupleElement(fact, 2) FROM device_facts
+                    ARRAY JOIN CAST(facts AS Array(Tuple(String, String))) AS fact
+                    WHERE device_id = ? ORDER BY revision",
+                )
+                .bind(DEVICE)
+                .fetch_all()
+                .await
+                .unwrap();
+            if !facts.is_empty() {
+                return facts.into_iter().collect();
+            }
+            assert!(Instant::now() < deadline, "no facts stored");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// Waits until the database holds this many events or more.
