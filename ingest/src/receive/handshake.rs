@@ -183,8 +183,8 @@ async fn shake(
         Err(_) => io::Error::from(io::ErrorKind::TimedOut),
     };
     if let Some(reason) = certificate_fault(&error) {
-        metrics.denied.get_or_create(&Reason { reason }).inc();
         warn!(reason, %peer, %error, "denied a sender");
+        metrics.denied.get_or_create(&Reason { reason }).inc();
     } else {
         let reason = "handshake";
         metrics.broken.get_or_create(&Reason { reason }).inc();
@@ -204,8 +204,8 @@ fn admit(
         Err(denial) => denial,
     };
     let reason = denial.reason();
-    metrics.denied.get_or_create(&Reason { reason }).inc();
     warn!(reason, %peer, %denial, "denied a sender");
+    metrics.denied.get_or_create(&Reason { reason }).inc();
     None
 }
 

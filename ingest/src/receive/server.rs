@@ -187,11 +187,12 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// Counts and audits a sender that is not listened to.
+    /// Audits and counts a sender that is not listened to, in this order: who
+    /// sees the count finds the record.
     pub(super) fn deny(&self, denial: &Denial, peer: Option<SocketAddr>) -> Status {
         let reason = denial.reason();
-        self.metrics.denied.get_or_create(&Reason { reason }).inc();
         warn!(reason, ?peer, %denial, "denied a sender");
+        self.metrics.denied.get_or_create(&Reason { reason }).inc();
         denial.status()
     }
 

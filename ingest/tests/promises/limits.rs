@@ -47,19 +47,24 @@ async fn a_device_has_eight_connections() {
     let endpoint = Endpoint::from_shared(format!("https://{}", river.address)).unwrap();
     let endpoint = endpoint.tls_config(tls).unwrap();
     let mut connections = Vec::new();
-    for _ in 0..8 {
-        connections.push(endpoint.connect().await.unwrap());
+    for _ in 0..9 {
+        // The gateway counts once it has read the certificate, when the
+        // connection may look open from here: any of the nine may be the one.
+        connections.extend(endpoint.connect().await.ok());
     }
-    if let Ok(ninth) = endpoint.connect().await {
-        assert!(open(ninth).await.is_err());
-    }
-    until("it is counted", async || {
-        river.metrics.denied("too_many_connections") > 0
+    until("one is counted and audited", async || {
+        river.metrics.denied("too_many_connections") == 1
+            && audited(&["too_many_connections", "spinner"])
     })
     .await;
-    assert!(audited(&["too_many_connections", "spinner"]));
-    let mut first = open(connections.swap_remove(0)).await.unwrap();
-    first.deliver(batch(1, 0, 1)).await;
+    let mut heard = None;
+    for connection in connections {
+        heard = open(connection).await.ok();
+        if heard.is_some() {
+            break;
+        }
+    }
+    heard.unwrap().deliver(batch(1, 0, 1)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
