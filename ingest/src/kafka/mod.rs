@@ -3,7 +3,8 @@
 
 mod topic;
 
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use kbwatch_proto::batch::MAX_PAYLOAD_LEN;
 use rdkafka::ClientConfig;
@@ -86,9 +87,24 @@ pub(crate) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     }
 }
 
+/// How long the same complaint stays unsaid: librdkafka repeats it with every
+/// try, several times a second.
+const SAID_FOR: Duration = Duration::from_secs(30);
+
 /// Passes an error of a client on to our log: librdkafka goes on by itself.
 pub(crate) fn complain(error: &KafkaError, reason: &str) {
-    warn!(%error, reason, "kafka client");
+    static SAID: Mutex<Option<(String, Instant)>> = Mutex::new(None);
+    let text = error.to_string();
+    let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_news = said
+        .as_ref()
+        .is_none_or(|(before, at)| *before != text || at.elapsed() > SAID_FOR);
+    if is_news {
+        warn!(%error, reason, "kafka client");
+        *said = Some((text, Instant::now()));
+    } else {
+        debug!(%error, reason, "kafka client");
+    }
 }
 
 /// The context of clients that need nothing but their log.
