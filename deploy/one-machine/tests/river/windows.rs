@@ -243,6 +243,9 @@ async fn the_exe_reports_every_event_once_through_kills_and_rotations() {
     world.stores(expected.len()).await;
     assert_eq!(world.stored().await, expected);
     assert!(collector.is_alive());
+    // A collector that died leaves nothing that keeps the river from stopping.
+    drop(collector);
+    assert_eq!(world.river.stop(), Some(0));
 }
 
 /// Whether `check` shows a collector that has done its work.
