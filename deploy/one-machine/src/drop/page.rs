@@ -127,13 +127,25 @@ fn tell(uploads: &[Upload], lang: Lang) -> Told {
             Err(why) => unreadable.push(harmless(&why)),
         }
     }
+    // What nobody read holds neither events nor none.
+    let report = if !uploads.is_empty() && unreadable.len() == uploads.len() {
+        Report {
+            headline: match lang {
+                Lang::En => "No file could be read.".to_owned(),
+                Lang::Zh => "没有可以解读的文件。".to_owned(),
+            },
+            sections: Vec::new(),
+        }
+    } else {
+        Report::of(&Findings::gather(&events), lang)
+    };
     Told {
         names: uploads
             .iter()
             .map(|upload| harmless(&upload.name))
             .collect(),
         unreadable,
-        report: Report::of(&Findings::gather(&events), lang),
+        report,
     }
 }
 
@@ -217,6 +229,30 @@ mod tests {
         for name in ["", "..", "///", "日志"] {
             assert_eq!(plain_name(name), "upload.log", "{name:?}");
         }
+    }
+
+    #[test]
+    fn an_unreadable_upload_is_not_called_empty_of_events() {
+        let upload = |name: &str, content: &'static [u8]| Upload {
+            name: name.to_owned(),
+            content: Bytes::from_static(content),
+        };
+        let told = tell(
+            &[upload("a.bin", b"\x00\x01\x02"), upload("b.log", b"")],
+            Lang::En,
+        );
+        assert_eq!(told.report.headline, "No file could be read.");
+        assert!(
+            told.unreadable[0].starts_with("a.bin is of no known kind"),
+            "{:?}",
+            told.unreadable
+        );
+        assert!(
+            !told.unreadable[0].contains("--kind"),
+            "{:?}",
+            told.unreadable
+        );
+        assert_eq!(told.unreadable[1], "b.log is empty");
     }
 
     #[test]
