@@ -191,7 +191,8 @@ pub struct Demo {
     /// Kafka brokers between receive and store.
     #[arg(long, value_name = "BROKERS")]
     pub kafka: Option<String>,
-    /// Virtual devices.
+    /// Virtual devices. The planted story needs about 2,000: in a smaller fleet
+    /// too few are alike to clear a suspect, and that check fails.
     #[arg(long, value_name = "N", default_value_t = 2_000)]
     pub devices: u32,
     /// Seed of the fleet: the same seed, the same story.
