@@ -197,7 +197,7 @@ pub(crate) fn describe(
         damage,
         causes: explained.causes.clone(),
         exonerated: explained.exonerated.clone(),
-        series: series(ever.iter().flat_map(|s| closings(s))),
+        series: series(ever.iter().filter_map(|s| first_failure(s, ending))),
     }
 }
 
@@ -212,13 +212,11 @@ pub(crate) fn symbol(hresult: Option<u32>) -> String {
     symbol.unwrap_or_default().to_owned()
 }
 
-/// When the device's closed attempts ended, and whether they failed.
-fn closings(standing: &Standing<'_>) -> impl Iterator<Item = (i64, bool)> {
-    let closed = standing
-        .attempts
-        .iter()
-        .filter(|(_, outcome)| outcome.is_closed());
-    closed.map(|(attempt, outcome)| (attempt.ended_at_ms, outcome.is_failure()))
+/// When the device failed so first: growth counts it there, once.
+fn first_failure(standing: &Standing<'_>, ending: Ending) -> Option<(i64, bool)> {
+    let failures = standing.failures(ending);
+    let first = failures.map(|attempt| attempt.ended_at_ms).min()?;
+    Some((first, true))
 }
 
 fn member(standing: &Standing<'_>, at_ms: i64, ending: Ending, fleet: &Fleet) -> MemberDevice {

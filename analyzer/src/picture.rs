@@ -111,7 +111,7 @@ pub(crate) fn rate<'s, 'a: 's>(standings: impl Iterator<Item = &'s Standing<'a>>
     wilson(failed, tried)
 }
 
-/// Closed attempts per hour, hours without any left out.
+/// What ended per hour, and how much of it failed; hours without any left out.
 pub(crate) fn series(closings: impl Iterator<Item = (i64, bool)>) -> Vec<Point> {
     let mut points: BTreeMap<i64, Point> = BTreeMap::new();
     for (at_ms, failed) in closings {
@@ -129,9 +129,7 @@ pub(crate) fn series(closings: impl Iterator<Item = (i64, bool)>) -> Vec<Point> 
 
 /// The fleet in numbers.
 pub(crate) fn fleet_view(fleet: &Fleet, now_ms: i64, presence_limit_ms: i64) -> FleetView {
-    let mut view = FleetView {
-        ..FleetView::default()
-    };
+    let mut view = FleetView::default();
     for device in &fleet.devices {
         view.events += device.events;
         if !device.counts() {

@@ -71,7 +71,7 @@ pub struct Cluster {
     pub exonerated: Vec<Exonerated>,
     /// What to do.
     pub remedy: Remedy,
-    /// Per hour.
+    /// Devices by the hour in which each first failed so.
     pub series: Vec<Point>,
 }
 

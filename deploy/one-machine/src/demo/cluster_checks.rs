@@ -32,6 +32,11 @@ pub(super) fn cluster_checks(
             planted.devices.len(),
             cluster.failed,
         ),
+        Check::equal(
+            "the_growth_counts_each_device_once",
+            cluster.ever_failed,
+            cluster.series.iter().map(|point| point.failed).sum::<u64>(),
+        ),
         damage(planted, cluster),
         cause(planted, cluster),
         no_blame(truth, cluster),
