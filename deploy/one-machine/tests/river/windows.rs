@@ -352,12 +352,13 @@ async fn the_service_obeys_policy_states_its_facts_and_stops_when_told() {
         }
         let (code, said) = wine.run(&["net", "stop", SERVICE]);
         assert_eq!(code, Some(0), "{said}");
+        // The status is written before the last line of the log.
         eventually("it stops in order", || {
-            fs::read_to_string(state.join("status.json"))
-                .is_ok_and(|status| status.contains("\"stopped\":true"))
+            fs::read_to_string(state.join("collector.log"))
+                .is_ok_and(|said| said.contains("collector stopped"))
         });
     });
-    let said = fs::read_to_string(state.join("collector.log")).unwrap();
-    assert!(said.contains("collector stopped"), "{said}");
+    let status = fs::read_to_string(state.join("status.json")).unwrap();
+    assert!(status.contains("\"stopped\":true"), "{status}");
     assert_eq!(world.river.stop(), Some(0));
 }
