@@ -21,6 +21,7 @@ fuzz_build() {
 }
 
 # One target until its time is up; what it finds stays in target/fuzz/findings.
+# Its figures go to target/fuzz/NAME.result, for targets run beside each other.
 fuzz_target() {
   local name=$1 seconds=$2 seed=$3
   local corpus=target/fuzz/corpus/$name log=target/fuzz/$name.log
@@ -28,34 +29,34 @@ fuzz_target() {
   mkdir -p "$corpus" target/fuzz/findings
   local folders=("$corpus" collector/tests/fixtures)
   [[ ! -d $excerpts ]] || folders+=("$excerpts")
-  local status=0
+  local status=0 started=$SECONDS
   KBWATCH_FUZZ_TARGET=$name KBWATCH_FUZZ_SEEDS=$corpus nice -n 19 \
     "target/fuzz/build/$FUZZ_HOST/release/kbwatch-fuzz" "${folders[@]}" \
-    -seed="$seed" -max_total_time="$seconds" -max_len=16384 -timeout=20 -rss_limit_mb=1024 \
+    -seed="$seed" -max_total_time="$seconds" -max_len=16384 -timeout=60 -rss_limit_mb=1024 \
     -dict=collector/fuzz/words.dict -artifact_prefix="target/fuzz/findings/$name-" \
     -reload=0 -print_final_stats=1 >"$log" 2>&1 || status=$?
-  local runs
+  local runs covered
   runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
-  local covered
   covered=$(sed -n 's/.* cov: \([0-9]*\) .*/\1/p' "$log" | tail -n 1)
-  say "$(printf '%-22s %10s runs, %6s edges, status %s' "$name" "${runs:-0}" "${covered:-0}" "$status")"
-  FUZZ_RESULTS+="${FUZZ_RESULTS:+,}\"$name\":{\"runs\":${runs:-0},\"edges\":${covered:-0},\"status\":$status}"
-  if [[ $status != 0 ]]; then
-    tail -n 20 "$log" >&2
-    FUZZ_FINDINGS=$((FUZZ_FINDINGS + 1))
-  fi
+  say "$(printf '%-22s %10s runs, %6s edges, %5s s, status %s' \
+    "$name" "${runs:-0}" "${covered:-0}" "$((SECONDS - started))" "$status")"
+  printf '"%s":{"runs":%s,"edges":%s,"seconds":%s,"status":%s}\n' \
+    "$name" "${runs:-0}" "${covered:-0}" "$((SECONDS - started))" "$status" \
+    >"target/fuzz/$name.result"
+  [[ $status == 0 ]] || tail -n 20 "$log" >&2
 }
 
-# soak_fuzz [--minutes M] [--target T]… [--seed S]
+# soak_fuzz [--minutes M] [--jobs N] [--target T]… [--seed S]
 soak_fuzz() {
-  local minutes=1 seed=$RANDOM targets=()
+  local minutes=1 jobs=1 seed=$RANDOM targets=()
   while [[ $# -gt 0 ]]; do
     case $1 in
       --minutes) minutes=$2 ;;
+      --jobs) jobs=$2 ;;
       --target) targets+=("$2") ;;
       --seed) seed=$2 ;;
       *)
-        say "soak fuzz knows --minutes M, --target T and --seed S, not $1"
+        say "soak fuzz knows --minutes M, --jobs N, --target T and --seed S, not $1"
         return 64
         ;;
     esac
@@ -65,12 +66,19 @@ soak_fuzz() {
   [[ ${#targets[@]} -gt 0 ]] || targets=($FUZZ_TARGETS)
   echo "seed $seed"
   step "build the fuzzer" fuzz_build >&2
-  FUZZ_RESULTS="" FUZZ_FINDINGS=0
-  local seconds name
+  local seconds name results="" findings
   seconds=$(awk "BEGIN {print int($minutes * 60)}")
   for name in "${targets[@]}"; do
-    fuzz_target "$name" "$seconds" "$seed"
+    while (($(jobs -rp | wc -l) >= jobs)); do wait -n || true; done
+    rm -f "target/fuzz/$name.result"
+    fuzz_target "$name" "$seconds" "$seed" &
   done
-  echo "SOAK {\"name\":\"fuzz\",\"seed\":$seed,\"seconds\":$seconds,\"findings\":$FUZZ_FINDINGS,\"targets\":{$FUZZ_RESULTS}}"
-  [[ $FUZZ_FINDINGS == 0 ]]
+  wait
+  for name in "${targets[@]}"; do
+    results+="${results:+,}$(cat "target/fuzz/$name.result" 2>/dev/null \
+      || printf '"%s":{"status":"no result"}' "$name")"
+  done
+  findings=$(grep -o '"status":[^}]*' <<<"$results" | grep -vc ':0$' || true)
+  echo "SOAK {\"name\":\"fuzz\",\"seed\":$seed,\"seconds\":$seconds,\"findings\":$findings,\"targets\":{$results}}"
+  [[ $findings == 0 ]]
 }
