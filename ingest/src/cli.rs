@@ -67,6 +67,10 @@ pub(crate) struct PkiArguments {
     /// repeated.
     #[arg(long, value_name = "ID")]
     pub(crate) importer: Vec<String>,
+    /// Certificate (PEM file) that shall count no more: added to crl.pem, which
+    /// a gateway reads as `receive.tls.client_crl`. May be repeated.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) revoke: Vec<PathBuf>,
 }
 
 #[cfg(test)]

@@ -174,6 +174,18 @@ fn make_certificates(arguments: &PkiArguments) -> Result<(), PkiError> {
         checked(id)?;
         authority.importer(id)?.write(folder, id)?;
     }
+    let mut revoked = Vec::new();
+    for path in &arguments.revoke {
+        let read = std::fs::read_to_string(path);
+        revoked.push(read.map_err(|source| PkiError::Keep {
+            path: path.clone(),
+            source,
+        })?);
+    }
+    if !revoked.is_empty() {
+        let revoked: Vec<&str> = revoked.iter().map(String::as_str).collect();
+        authority.revoke(folder, &revoked)?;
+    }
     info!(folder = %folder.display(), "certificates are there");
     Ok(())
 }

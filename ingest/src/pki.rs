@@ -4,6 +4,8 @@
 //! certificate per device with the URI name `urn:kbwatch:device:<id>`, and for
 //! carriers of foreign logs `urn:kbwatch:role:importer`.
 
+mod revoke;
+
 use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};

@@ -17,7 +17,10 @@ use crate::stage::chain;
 
 /// Where the gateway's files are kept in a folder of certificates.
 pub(crate) fn gateway_files(folder: &Path) -> TlsConfig {
+    let list = folder.join("crl.pem");
     TlsConfig {
+        // Whoever revokes for the first time starts the river again.
+        client_crl: list.is_file().then_some(list),
         cert: folder.join("gateway.pem"),
         key: folder.join("gateway.key"),
         client_ca: folder.join("ca.pem"),

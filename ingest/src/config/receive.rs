@@ -30,6 +30,8 @@ pub struct ReceiveConfig {
     pub receipt_deadline_ms: u64,
     /// Waiting time that RETRY asks for.
     pub retry_after_ms: u32,
+    /// How often the files of `tls` are looked at.
+    pub tls_poll_ms: u64,
     /// Quiet time after which a connection is probed.
     pub keepalive_s: u64,
     /// Time for the last receipts when the gateway stops.
@@ -46,6 +48,7 @@ impl Default for ReceiveConfig {
             device_bytes_per_s: 8 * 1024 * 1024,
             receipt_deadline_ms: 60_000,
             retry_after_ms: 2_000,
+            tls_poll_ms: 5_000,
             keepalive_s: 120,
             grace_ms: 10_000,
         }
@@ -62,6 +65,9 @@ pub struct TlsConfig {
     pub key: PathBuf,
     /// Authority that signs the devices' certificates.
     pub client_ca: PathBuf,
+    /// Certificates that the authority has revoked, PEM or DER; none by default.
+    #[serde(default)]
+    pub client_crl: Option<PathBuf>,
 }
 
 impl ReceiveConfig {
@@ -101,6 +107,13 @@ impl ReceiveConfig {
                 "receive.receipt_deadline_ms",
                 &self.receipt_deadline_ms,
                 "at least 1; 60000 suits most",
+            ));
+        }
+        if self.tls_poll_ms == 0 {
+            return Err(impossible(
+                "receive.tls_poll_ms",
+                &self.tls_poll_ms,
+                "at least 1; 5000 suits most",
             ));
         }
         if self.keepalive_s == 0 {

@@ -18,6 +18,13 @@ pub struct Reason {
     pub reason: &'static str,
 }
 
+/// One label: how it went.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Outcome {
+    /// `done` or `failed`.
+    pub outcome: &'static str,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct AnswerLabel {
     answer: &'static str,
@@ -41,6 +48,7 @@ pub struct Metrics {
     pub(crate) streams: Gauge,
     pub(crate) clones: Counter,
     pub(crate) throttled: Counter,
+    pub(crate) tls_reloads: Family<Outcome, Counter>,
     opened_batches: Counter,
     settled_batches: Family<FateLabel, Counter>,
     open_batches: Gauge,
@@ -78,6 +86,7 @@ impl Default for Metrics {
             streams: Gauge::default(),
             clones: Counter::default(),
             throttled: Counter::default(),
+            tls_reloads: Family::default(),
             opened_batches: Counter::default(),
             settled_batches: Family::default(),
             open_batches: Gauge::default(),
@@ -132,6 +141,8 @@ impl Metrics {
         );
         let throttled = "Batches put off because their sender sends too much";
         registry.register("throttled_batches", throttled, own.throttled);
+        let reloads = "Changes of certificate files, by whether they were taken up";
+        registry.register("tls_reloads", reloads, own.tls_reloads);
     }
 
     fn register_store(&self, registry: &mut Registry) {
@@ -214,6 +225,12 @@ impl Metrics {
     /// Batches put off because their sender sends too much.
     pub fn throttled(&self) -> u64 {
         self.throttled.get()
+    }
+
+    /// Changes of certificate files that were taken up (`done`) or not
+    /// (`failed`).
+    pub fn tls_reloads(&self, outcome: &'static str) -> u64 {
+        self.tls_reloads.get_or_create(&Outcome { outcome }).get()
     }
 
     /// Records that Kafka removed before a store took them.

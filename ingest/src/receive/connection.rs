@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::{Connected, TcpConnectInfo, TlsConnectInfo};
 
+use super::guard::Pass;
 use super::identity::{Denial, Speaker};
 use super::presence::{Live, LiveStreams};
 
@@ -23,6 +24,7 @@ const MAX_STRANGERS: usize = 64;
 /// A connection after its handshake.
 pub(super) struct Connection {
     stream: TlsStream<TcpStream>,
+    pass: Pass,
     _place: Live,
 }
 
@@ -32,7 +34,7 @@ impl Connection {
     /// # Errors
     /// [`Denial::TooManyConnections`].
     pub(super) fn admit(
-        stream: TlsStream<TcpStream>,
+        (stream, pass): (TlsStream<TcpStream>, Pass),
         peer: SocketAddr,
         connections: &LiveStreams,
     ) -> Result<Self, Denial> {
@@ -52,6 +54,7 @@ impl Connection {
         })?;
         Ok(Self {
             stream,
+            pass,
             _place: place,
         })
     }
@@ -75,7 +78,14 @@ impl AsyncRead for Connection {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.stream().poll_read(context, buffer)
+        let this = self.get_mut();
+        // Always polled while a connection lives: this is where it ends.
+        if this.pass.is_void(context) {
+            let revoked = "the gateway does not accept this certificate any more";
+            let ended = io::Error::new(io::ErrorKind::ConnectionAborted, revoked);
+            return Poll::Ready(Err(ended));
+        }
+        Pin::new(&mut this.stream).poll_read(context, buffer)
     }
 }
 

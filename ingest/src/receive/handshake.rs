@@ -6,26 +6,21 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::crypto::ring::default_provider;
-use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::server::WebPkiClientVerifier;
-use tokio_rustls::rustls::{self, CertificateError, RootCertStore, ServerConfig};
+use tokio_rustls::rustls::{self, CertificateError};
 use tokio_rustls::server::TlsStream;
 use tokio_stream::wrappers::ReceiverStream;
 use tracing::{debug, warn};
 
+use super::certificates::Guard;
 use super::connection::Connection;
+use super::guard::{Guards, Pass};
 use super::presence::LiveStreams;
 use crate::Metrics;
-use crate::config::TlsConfig;
 use crate::metrics::Reason;
 
 /// Handshakes at once; each costs a signature.
@@ -38,96 +33,10 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// handles.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Certificates that cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum TlsError {
-    /// A file cannot be read, or is no PEM.
-    #[error("read the certificate file {path}")]
-    File {
-        /// Which file.
-        path: PathBuf,
-        /// Why not.
-        source: pem::Error,
-    },
-    /// A file holds nothing of what is needed.
-    #[error("{path} holds no certificate")]
-    Empty {
-        /// Which file.
-        path: PathBuf,
-    },
-    /// The authority cannot verify anybody.
-    #[error("verify collectors by {path}")]
-    Authority {
-        /// Which file.
-        path: PathBuf,
-        /// Why not.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// Certificate and key do not fit each other.
-    #[error("serve with the certificate {path} and its key")]
-    Pair {
-        /// Which certificate.
-        path: PathBuf,
-        /// Why not.
-        source: rustls::Error,
-    },
-}
-
-/// Reads the files of mutual TLS.
-pub(super) fn acceptor(config: &TlsConfig) -> Result<TlsAcceptor, TlsError> {
-    let authority = |source: Box<dyn std::error::Error + Send + Sync>| TlsError::Authority {
-        path: config.client_ca.clone(),
-        source,
-    };
-    let pair = |source| TlsError::Pair {
-        path: config.cert.clone(),
-        source,
-    };
-    let provider = Arc::new(default_provider());
-    let mut roots = RootCertStore::empty();
-    for root in certificates(&config.client_ca)? {
-        roots.add(root).map_err(|error| authority(error.into()))?;
-    }
-    let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider.clone())
-        // Who shows none is told so by the service, in words.
-        .allow_unauthenticated()
-        .build()
-        .map_err(|error| authority(error.into()))?;
-    let key = PrivateKeyDer::from_pem_file(&config.key).map_err(|source| TlsError::File {
-        path: config.key.clone(),
-        source,
-    })?;
-    let mut server = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(pair)?
-        .with_client_cert_verifier(verifier)
-        .with_single_cert(certificates(&config.cert)?, key)
-        .map_err(pair)?;
-    server.alpn_protocols = vec![b"h2".to_vec()];
-    Ok(TlsAcceptor::from(Arc::new(server)))
-}
-
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let failed = |source| TlsError::File {
-        path: path.to_owned(),
-        source,
-    };
-    let found: Vec<_> = CertificateDer::pem_file_iter(path)
-        .map_err(failed)?
-        .collect::<Result<_, _>>()
-        .map_err(failed)?;
-    if found.is_empty() {
-        return Err(TlsError::Empty {
-            path: path.to_owned(),
-        });
-    }
-    Ok(found)
-}
-
 /// Accepts connections until nobody takes them any more.
 pub(super) fn accept(
     listener: TcpListener,
-    acceptor: TlsAcceptor,
+    guards: Guards,
     metrics: Metrics,
 ) -> ReceiverStream<io::Result<Connection>> {
     // Done handshakes are taken at once; the queue only smooths.
@@ -151,12 +60,16 @@ pub(super) fn accept(
             let Ok(slot) = slots.clone().acquire_owned().await else {
                 return;
             };
-            let (acceptor, metrics, ready) = (acceptor.clone(), metrics.clone(), ready.clone());
+            let (guards, metrics, ready) = (guards.clone(), metrics.clone(), ready.clone());
             let connections = connections.clone();
             tokio::spawn(async move {
-                let done = shake(&acceptor, stream, peer, &metrics).await;
+                let guard = guards.guard();
+                let done = shake(&guard, stream, peer, &metrics).await;
                 drop(slot);
-                let admitted = done.and_then(|stream| admit(stream, peer, &connections, &metrics));
+                let admitted = done.and_then(|stream| {
+                    let pass = check_again(&guards, &guard, &stream, peer, &metrics)?;
+                    admit((stream, pass), peer, &connections, &metrics)
+                });
                 if let Some(connection) = admitted {
                     // The gateway may have stopped meanwhile.
                     drop(ready.send(Ok(connection)).await);
@@ -168,7 +81,7 @@ pub(super) fn accept(
 }
 
 async fn shake(
-    acceptor: &TlsAcceptor,
+    guard: &Guard,
     stream: TcpStream,
     peer: SocketAddr,
     metrics: &Metrics,
@@ -176,13 +89,14 @@ async fn shake(
     if let Err(error) = stream.set_nodelay(true) {
         debug!(%error, "a connection keeps its delay");
     }
-    let shaken = tokio::time::timeout(DEADLINE, acceptor.accept(stream)).await;
+    let shaken = tokio::time::timeout(DEADLINE, guard.acceptor.accept(stream)).await;
     let error = match shaken {
         Ok(Ok(stream)) => return Some(stream),
         Ok(Err(error)) => error,
         Err(_) => io::Error::from(io::ErrorKind::TimedOut),
     };
-    if let Some(reason) = certificate_fault(&error) {
+    let fault = error.get_ref().and_then(|inner| inner.downcast_ref());
+    if let Some(reason) = fault.and_then(certificate_fault) {
         warn!(reason, %peer, %error, "denied a sender");
         metrics.denied.get_or_create(&Reason { reason }).inc();
     } else {
@@ -193,8 +107,29 @@ async fn shake(
     None
 }
 
+/// Takes the connection on the list, unless the files changed meanwhile and
+/// would keep it out.
+fn check_again(
+    guards: &Guards,
+    guard: &Arc<Guard>,
+    stream: &TlsStream<TcpStream>,
+    peer: SocketAddr,
+    metrics: &Metrics,
+) -> Option<Pass> {
+    let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
+    match guards.hold(guard, chain) {
+        Ok(pass) => Some(pass),
+        Err(error) => {
+            let reason = certificate_fault(&error).unwrap_or("foreign_certificate");
+            warn!(reason, %peer, %error, "denied a sender");
+            metrics.denied.get_or_create(&Reason { reason }).inc();
+            None
+        }
+    }
+}
+
 fn admit(
-    stream: TlsStream<TcpStream>,
+    stream: (TlsStream<TcpStream>, Pass),
     peer: SocketAddr,
     connections: &LiveStreams,
     metrics: &Metrics,
@@ -210,12 +145,15 @@ fn admit(
 }
 
 /// Why a certificate was not accepted, if that was it.
-fn certificate_fault(error: &io::Error) -> Option<&'static str> {
-    let fault = error.get_ref()?.downcast_ref::<rustls::Error>()?;
+pub(super) fn certificate_fault(fault: &rustls::Error) -> Option<&'static str> {
     match fault {
         rustls::Error::InvalidCertificate(
             CertificateError::Expired | CertificateError::ExpiredContext { .. },
         ) => Some("expired_certificate"),
+        rustls::Error::InvalidCertificate(CertificateError::Revoked) => Some("revoked_certificate"),
+        rustls::Error::InvalidCertificate(CertificateError::UnknownRevocationStatus) => {
+            Some("unlisted_certificate")
+        }
         rustls::Error::InvalidCertificate(_) => Some("foreign_certificate"),
         _ => None,
     }

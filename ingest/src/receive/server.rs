@@ -4,6 +4,7 @@
 //! read, and flow control holds the device back. Receipts go out in the order
 //! in which batches become durable.
 
+use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,19 +15,20 @@ use kbwatch_proto::batch::MAX_PAYLOAD_LEN;
 use kbwatch_proto::telemetry::{Batch, Gateway, GatewayServer, Receipt};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
-use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status, Streaming};
 use tracing::{info, warn};
 
+use super::certificates::{Files, Guard, TlsError};
 use super::conversation::{Conversation, Sender};
-use super::handshake::{TlsError, accept, acceptor};
+use super::guard::Guards;
+use super::handshake::accept;
 use super::identity::{Denial, Speaker};
 use super::presence::{Live, LiveStreams};
 use super::rate::Rates;
-use crate::config::{ConfigError, ReceiveConfig};
+use crate::config::{ConfigError, ReceiveConfig, TlsConfig};
 use crate::journal::Journal;
 use crate::metrics::Reason;
 use crate::{Metrics, stopped};
@@ -68,7 +70,7 @@ pub enum ReceiveError {
 /// A gateway that listens and does not serve yet.
 pub struct Gate {
     config: ReceiveConfig,
-    tls: Option<TlsAcceptor>,
+    tls: Option<(Guards, Files)>,
     listener: TcpListener,
     address: SocketAddr,
 }
@@ -95,7 +97,7 @@ impl Gate {
     /// An impossible value, unusable certificates, or an address that is taken.
     pub async fn open(config: ReceiveConfig) -> Result<Self, ReceiveError> {
         config.check()?;
-        let tls = config.tls.as_ref().map(acceptor).transpose()?;
+        let tls = config.tls.as_ref().map(guarded).transpose()?;
         let failed = |source| ReceiveError::Listen {
             address: config.listen,
             source,
@@ -145,8 +147,9 @@ impl Gate {
         let mut stop = shutdown.clone();
         let stop = async move { stopped(&mut stop).await };
         let server = builder(&config);
-        let serving: BoxFuture<'_, _> = if let Some(tls) = self.tls {
-            let incoming = accept(self.listener, tls, service_metrics);
+        let following = follow(self.tls.clone(), &config, service_metrics.clone());
+        let serving: BoxFuture<'_, _> = if let Some((guards, _)) = self.tls {
+            let incoming = accept(self.listener, guards, service_metrics);
             Box::pin(server.serve_with_incoming_shutdown(service, incoming, stop))
         } else {
             let incoming = TcpIncoming::from(self.listener).with_nodelay(Some(true));
@@ -161,8 +164,29 @@ impl Gate {
         tokio::select! {
             ended = serving => ended.map_err(ReceiveError::Serve),
             () = overdue => Err(ReceiveError::Grace { grace_ms: config.grace_ms }),
+            never = following => match never {},
         }
     }
+}
+
+/// Reads the files of mutual TLS for the first time.
+fn guarded(config: &TlsConfig) -> Result<(Guards, Files), TlsError> {
+    let files = Files::read(config)?;
+    let guard = Guard::of(&files, config)?;
+    Ok((Guards::new(guard), files))
+}
+
+/// Takes up changed files, for as long as it is polled.
+async fn follow(
+    tls: Option<(Guards, Files)>,
+    config: &ReceiveConfig,
+    metrics: Metrics,
+) -> Infallible {
+    let (Some((guards, files)), Some(paths)) = (tls, &config.tls) else {
+        return std::future::pending().await;
+    };
+    let pause = Duration::from_millis(config.tls_poll_ms);
+    guards.follow(paths.clone(), files, pause, metrics).await
 }
 
 fn builder(config: &ReceiveConfig) -> Server {

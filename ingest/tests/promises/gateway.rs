@@ -39,7 +39,7 @@ pub(crate) struct River {
     stop: watch::Sender<bool>,
     receive: JoinHandle<Result<(), ReceiveError>>,
     store: Option<JoinHandle<Result<(), StoreError>>>,
-    _files: tempfile::TempDir,
+    pub(crate) files: tempfile::TempDir,
 }
 
 /// What guards a gateway: its authority and the files of its certificates.
@@ -57,12 +57,14 @@ impl Guarded {
         let (cert, key) = server.write(files.path(), "gateway").unwrap();
         let client_ca = files.path().join("ca.pem");
         std::fs::write(&client_ca, authority.cert_pem()).unwrap();
+        let list = authority.revoke(files.path(), &[]).unwrap();
         let config = ReceiveConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             tls: Some(TlsConfig {
                 cert,
                 key,
                 client_ca,
+                client_crl: Some(list),
             }),
             ..receive.clone()
         };
@@ -165,7 +167,7 @@ impl River {
             stop,
             receive,
             store,
-            _files: guarded.files,
+            files: guarded.files,
         }
     }
 

@@ -25,6 +25,8 @@ mod limits;
 #[cfg(test)]
 mod migrations;
 #[cfg(test)]
+mod papers;
+#[cfg(test)]
 mod rejects;
 #[cfg(test)]
 mod senders;

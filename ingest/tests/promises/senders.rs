@@ -20,7 +20,7 @@ async fn turned_away(mut stream: Stream, batch: Batch) -> Code {
 
 /// Whether a certificate opens no stream, refused by the handshake or at once
 /// after it: TLS 1.3 lets a client believe for a moment that it is in.
-async fn is_turned_away_by_tls(river: &River, own: &CertifiedKey) -> bool {
+pub(crate) async fn is_turned_away_by_tls(river: &River, own: &CertifiedKey) -> bool {
     let identity = Identity::from_pem(&own.cert_pem, &own.key_pem);
     let endpoint = Endpoint::from_shared(format!("https://{}", river.address)).unwrap();
     let endpoint = endpoint.tls_config(river.trust().identity(identity));
