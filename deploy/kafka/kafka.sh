@@ -12,7 +12,8 @@
 #
 # KBWATCH_KAFKA_VERSION (4.1.1), KBWATCH_CACHE (~/.cache/kbwatch),
 # KBWATCH_KAFKA_HEAP (512m), KBWATCH_KAFKA_EPHEMERAL (yes: DATA_FOLDER is
-# removed at the end).
+# removed at the end), KBWATCH_KAFKA_ADVERTISED (the broker's own address: what
+# clients are told to connect to).
 # Exits 64 for wrong usage, 69 when Java, Maven or Kafka cannot be had, 70 when
 # the broker does not start or dies.
 set -euo pipefail
@@ -55,6 +56,7 @@ process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:$controller_port
 listeners=PLAINTEXT://127.0.0.1:$broker_port,CONTROLLER://127.0.0.1:$controller_port
+advertised.listeners=PLAINTEXT://${KBWATCH_KAFKA_ADVERTISED:-127.0.0.1:$broker_port}
 controller.listener.names=CONTROLLER
 log.dirs=$data/log
 auto.create.topics.enable=false

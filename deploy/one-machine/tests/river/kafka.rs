@@ -13,6 +13,7 @@ use crate::harness::{Plan, children, eventually, free_port, runs, signal};
 pub(crate) struct Broker {
     folder: PathBuf,
     ports: [u16; 2],
+    advertised: Option<u16>,
     script: Child,
 }
 
@@ -20,10 +21,11 @@ impl Broker {
     pub(crate) fn start(folder: &Path) -> Self {
         let ports = [free_port(), free_port()];
         let folder = folder.join("kafka");
-        let script = run_script(&folder, ports);
+        let script = run_script(&folder, ports, None);
         Self {
             folder,
             ports,
+            advertised: None,
             script,
         }
     }
@@ -43,11 +45,35 @@ impl Broker {
         ];
     }
 
+    /// A broker that tells its clients to come to another port, where a line
+    /// leads to it.
+    pub(crate) fn start_behind(folder: &Path, port: u16, advertised: u16) -> Self {
+        let folder = folder.join("kafka");
+        let ports = [port, free_port()];
+        let script = run_script(&folder, ports, Some(advertised));
+        Self {
+            folder,
+            ports,
+            advertised: Some(advertised),
+            script,
+        }
+    }
+
+    /// The broker's own processes.
+    pub(crate) fn pids(&self) -> Vec<u32> {
+        children(self.script.id())
+    }
+
     /// Kills the broker as the kernel would.
     pub(crate) fn kill(&mut self) {
-        let java = children(self.script.id());
+        self.end("KILL");
+    }
+
+    /// Ends the broker by a signal and waits until it is gone.
+    pub(crate) fn end(&mut self, by: &str) {
+        let java = self.pids();
         for pid in &java {
-            signal(*pid, "KILL");
+            signal(*pid, by);
         }
         eventually("the broker is gone", || !java.iter().any(|pid| runs(*pid)));
         self.script.wait().unwrap();
@@ -55,7 +81,7 @@ impl Broker {
 
     /// Starts it over the same data.
     pub(crate) fn restart(&mut self) {
-        self.script = run_script(&self.folder, self.ports);
+        self.script = run_script(&self.folder, self.ports, self.advertised);
     }
 }
 
@@ -68,9 +94,13 @@ impl Drop for Broker {
     }
 }
 
-fn run_script(folder: &Path, ports: [u16; 2]) -> Child {
+fn run_script(folder: &Path, ports: [u16; 2], advertised: Option<u16>) -> Child {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../kafka/kafka.sh");
-    let mut child = Command::new("bash")
+    let mut command = Command::new("bash");
+    if let Some(port) = advertised {
+        command.env("KBWATCH_KAFKA_ADVERTISED", format!("127.0.0.1:{port}"));
+    }
+    let mut child = command
         .arg(script)
         .arg(folder)
         .args(ports.map(|port| port.to_string()))

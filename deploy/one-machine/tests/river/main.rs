@@ -5,11 +5,13 @@
     reason = "a test's helper fails the test as a test does"
 )]
 
+mod chaos;
 mod drop;
 mod harness;
 mod kafka;
 mod kills;
 mod life;
+mod line;
 mod lists;
 mod load;
 mod outages;

@@ -1,17 +1,15 @@
 //! Nothing is lost and nothing doubled when what the river stands on is away
 //! for a minute.
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use kbwatch_clickhouse_engine::{Connection, testing};
 use kbwatch_simulator::run::RunningFleet;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
 
-use crate::harness::{Plan, free_port, signal};
+use crate::harness::{Plan, signal};
 use crate::kafka::Broker;
 use crate::kills::{check_in_the_end, meets_work, start};
+use crate::line::Line;
 use crate::load::{assert_exact, fleet, settle};
 
 /// How long it is away.
@@ -30,45 +28,6 @@ async fn no_receipt_while_away(fleet: &RunningFleet) {
     assert!(after.settled < after.devices, "nothing was left to send");
 }
 
-/// A line to a server that can be cut: then it refuses, and hangs up on those
-/// who were connected.
-struct Line {
-    address: SocketAddr,
-    server: SocketAddr,
-    open: Option<JoinSet<()>>,
-}
-
-impl Line {
-    fn to(server: SocketAddr) -> Self {
-        Self {
-            address: SocketAddr::from((Ipv4Addr::LOCALHOST, free_port())),
-            server,
-            open: None,
-        }
-    }
-
-    async fn mend(&mut self) {
-        let listener = TcpListener::bind(self.address).await.unwrap();
-        let server = self.server;
-        let mut open = JoinSet::new();
-        open.spawn(async move {
-            let mut calls = JoinSet::new();
-            while let Ok((mut caller, _)) = listener.accept().await {
-                calls.spawn(async move {
-                    let mut there = TcpStream::connect(server).await?;
-                    tokio::io::copy_bidirectional(&mut caller, &mut there).await
-                });
-            }
-        });
-        self.open = Some(open);
-    }
-
-    fn cut(&mut self) {
-        // Ends the listener and, with it, every call.
-        self.open = None;
-    }
-}
-
 /// The server of a connection, behind a line.
 fn behind(line: &Line, there: &Connection) -> Connection {
     Connection {
@@ -82,7 +41,7 @@ async fn a_database_gone_for_a_minute_holds_receipts_back_and_loses_nothing() {
     let engine = testing::engine().await;
     let there = engine.connection();
     let server = there.url.trim_start_matches("http://").parse().unwrap();
-    let mut line = Line::to(server);
+    let mut line = Line::to(&[server]);
     line.mend().await;
     let folder = tempfile::tempdir().unwrap();
     let mut plan = Plan::new(&folder.path().join("data"));
