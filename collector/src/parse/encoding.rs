@@ -40,19 +40,19 @@ impl Encoding {
     }
 
     /// The text of a stretch of whole units, without its byte order mark.
+    #[inline]
     pub(crate) fn decode(self, bytes: &[u8]) -> Cow<'_, [u8]> {
-        let coding = match self {
-            Self::Bytes => return Cow::Borrowed(without_mark(bytes)),
-            Self::Utf16Le => encoding_rs::UTF_16LE,
-            Self::Utf16Be => encoding_rs::UTF_16BE,
-        };
-        let (text, _) = coding.decode_without_bom_handling(bytes);
-        let text = text.into_owned().into_bytes();
-        match text.strip_prefix(b"\xef\xbb\xbf") {
-            Some(rest) => Cow::Owned(rest.to_vec()),
-            None => Cow::Owned(text),
+        match self {
+            Self::Bytes => Cow::Borrowed(without_mark(bytes)),
+            Self::Utf16Le => Cow::Owned(decode_wide(encoding_rs::UTF_16LE, bytes)),
+            Self::Utf16Be => Cow::Owned(decode_wide(encoding_rs::UTF_16BE, bytes)),
         }
     }
+}
+
+fn decode_wide(coding: &'static encoding_rs::Encoding, bytes: &[u8]) -> Vec<u8> {
+    let (text, _) = coding.decode_without_bom_handling(bytes);
+    without_mark(text.as_bytes()).to_vec()
 }
 
 fn without_mark(bytes: &[u8]) -> &[u8] {

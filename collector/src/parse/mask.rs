@@ -6,6 +6,14 @@
 
 use super::scan::find;
 
+/// Traces of what is masked, as flags.
+const HOME: u8 = 1;
+const ACCOUNT: u8 = 2;
+const ADDRESS: u8 = 4;
+
+/// Pairs of neighbouring bytes that are looked at together.
+const BLOCK: usize = 32;
+
 /// What stands in place of a masked part.
 const MASK: &str = "***";
 
@@ -25,10 +33,13 @@ pub(crate) fn mask(text: &str) -> String {
 /// Takes user names, account SIDs and credentials out of a text.
 pub(crate) fn mask_in_place(text: &mut String) {
     let bytes = text.as_bytes();
-    let paths = memchr::memchr2(b'\\', b'/', bytes).is_some();
-    let accounts = find(bytes, b"-1-").is_some();
-    let credentials = memchr::memchr(b'@', bytes).is_some() && find(bytes, b"://").is_some();
-    if paths {
+    let traces = traces(bytes);
+    if traces == 0 {
+        return;
+    }
+    let accounts = traces & ACCOUNT != 0 && find(bytes, b"-1-").is_some();
+    let credentials = traces & ADDRESS != 0 && memchr::memchr(b'@', bytes).is_some();
+    if traces & HOME != 0 {
         *text = mask_homes(text);
     }
     if accounts {
@@ -37,6 +48,43 @@ pub(crate) fn mask_in_place(text: &mut String) {
     if credentials {
         *text = mask_credentials(text);
     }
+}
+
+/// Which neighbouring bytes hint at something to mask: a separator before the
+/// first letter of a home, `-1` of a SID, `:/` of an address.
+fn traces(text: &[u8]) -> u8 {
+    let mut found = 0;
+    let mut rest = text;
+    while let Some(block) = rest.first_chunk() {
+        found |= block_traces(block);
+        rest = &rest[BLOCK..];
+    }
+    let mut last = [0; BLOCK + 1];
+    last[..rest.len()].copy_from_slice(rest);
+    found | block_traces(&last)
+}
+
+/// Traces of a block. Every text passes here and nearly all are cleared, hence
+/// a loop that neither branches nor stops early: on its own, it becomes vector
+/// code.
+#[inline(never)]
+#[expect(
+    clippy::needless_bitwise_bool,
+    reason = "lazy operators are branches, and branches are no vector code"
+)]
+fn block_traces(block: &[u8; BLOCK + 1]) -> u8 {
+    let pairs = block.iter().zip(&block[1..]);
+    pairs.fold(0, |found, (byte, next)| {
+        let lower = next | 0x20;
+        let initial = (lower == b'u') | (lower == b'd') | (lower == b'p');
+        let home = initial & ((*byte == b'\\') | (*byte == b'/'));
+        let account = (*byte == b'-') & (*next == b'1');
+        let address = (*byte == b':') & (*next == b'/');
+        found
+            | (HOME * u8::from(home))
+            | (ACCOUNT * u8::from(account))
+            | (ADDRESS * u8::from(address))
+    })
 }
 
 fn is_separator(c: char) -> bool {
@@ -187,6 +235,21 @@ mod tests {
     fn a_path_is_masked_wherever_it_stands() {
         let text = r#"wusa "C:\Users\wang\kb5022286.msu" /quiet"#;
         assert_eq!(mask(text), r#"wusa "C:\Users\***\kb5022286.msu" /quiet"#);
+    }
+
+    #[test]
+    fn what_is_masked_is_seen_wherever_it_stands() {
+        for at in 0..3 * BLOCK {
+            let before = "x".repeat(at);
+            for (secret, masked) in [
+                (r"C:\Users\wang\a", r"C:\Users\***\a"),
+                ("S-1-5-21-1-2-3-1001", "S-1-***"),
+                ("http://li:secret@proxy", "http://***@proxy"),
+            ] {
+                let text = format!("{before} {secret}");
+                assert_eq!(mask(&text), format!("{before} {masked}"));
+            }
+        }
     }
 
     #[test]

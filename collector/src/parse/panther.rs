@@ -4,7 +4,7 @@
 //! `2023-01-11 09:00:00, Info                  CBS    message`; the padding
 //! collapses in pastes, and published excerpts mask dates.
 
-use super::time;
+use super::time::LastStamp;
 
 /// Level word of a record. It is not severity: most failures are `Info`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,8 +42,14 @@ const WRITERS: [&[u8]; 10] = [
 impl<'a> Head<'a> {
     /// Takes a line apart; `None` where it is no head but a continuation.
     pub(crate) fn read(line: &'a [u8]) -> Option<Self> {
-        if let Some(ms) = time::panther_stamp(line) {
-            return Self::behind_stamp(line[STAMP_LEN..].strip_prefix(b", ")?, Some(ms));
+        Self::read_after(&mut LastStamp::default(), line)
+    }
+
+    /// As [`Head::read`], quicker where the stamp is that of the record before.
+    pub(crate) fn read_after(last: &mut LastStamp, line: &'a [u8]) -> Option<Self> {
+        if let Some(ms) = last.read(line) {
+            let rest = line[STAMP_LEN..].strip_prefix(b", ")?;
+            return Self::padded(rest, ms).or_else(|| Self::behind_stamp(rest, Some(ms)));
         }
         let pasted = pasted_start(line)?;
         if let Some(rest) = masked_stamp(pasted) {
@@ -51,6 +57,19 @@ impl<'a> Head<'a> {
         }
         let head = Self::behind_stamp(pasted, None)?;
         WRITERS.contains(&head.source).then_some(head)
+    }
+
+    /// What nearly every record of servicing has behind its stamp, in columns.
+    fn padded(rest: &'a [u8], ms: i64) -> Option<Self> {
+        let rest = rest.strip_prefix(b"Info                  ")?;
+        let (source, message) = rest.split_at_checked(3)?;
+        let message = message.strip_prefix(b"    ")?;
+        matches!(source, b"CBS" | b"CSI").then(|| Self {
+            printed_at_ms: Some(ms),
+            level: Level::Info,
+            source,
+            message: message.trim_ascii(),
+        })
     }
 
     /// Level, writer and message.

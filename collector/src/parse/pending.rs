@@ -24,6 +24,7 @@ pub(crate) struct Pending {
 
 impl Pending {
     /// Opens an event that starts at `start` (offset, line) with record `born`.
+    #[inline]
     pub(crate) fn open(event: UpdateEvent, start: (u64, u64), born: u64) -> Self {
         Self {
             event,
@@ -35,6 +36,7 @@ impl Pending {
     }
 
     /// Notes which scan or operation was under way.
+    #[inline]
     pub(crate) fn within(mut self, scan: u64) -> Self {
         self.scan = scan;
         self
@@ -55,7 +57,9 @@ impl Pending {
     }
 
     /// Tells it for the last time.
-    pub(crate) fn close(mut self, report: &mut Report<'_>) {
-        self.tell_so_far(report);
+    pub(crate) fn close(self, report: &mut Report<'_>) {
+        if self.untold {
+            report.tell(self.event);
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! Where grammars hand in what they read: events get identity, evidence, time
 //! and completeness here, in one way for all logs.
 
+use std::borrow::Cow;
+
 use kbwatch_proto::event::{MAX_EVIDENCE_LEN, MAX_EXTRA, MAX_TEXT_LEN, UpdateEvent};
 use kbwatch_proto::ids::EventId;
 use kbwatch_proto::words::{EventResult, Phase, SourceKind, TimeSource};
@@ -40,7 +42,12 @@ impl Report<'_> {
         phase: Phase,
         result: EventResult,
     ) -> UpdateEvent {
-        let mut event = UpdateEvent {
+        let text = if anchor.row.is_empty() {
+            anchor.head
+        } else {
+            anchor.row
+        };
+        UpdateEvent {
             event_id: EventId::of_text(
                 &self.origin.device_id,
                 self.source_kind,
@@ -48,20 +55,14 @@ impl Report<'_> {
                 anchor.row,
             ),
             printed_at_ms: anchor.printed_at_ms,
+            position: anchor.number,
+            evidence: lossy(&text[..text.len().min(2 * MAX_EVIDENCE_LEN)]).into_owned(),
             ..self.blank(phase, result)
-        };
-        event.position = anchor.number;
-        let text = if anchor.row.is_empty() {
-            anchor.head
-        } else {
-            anchor.row
-        };
-        let text = &text[..text.len().min(2 * MAX_EVIDENCE_LEN)];
-        event.evidence = String::from_utf8_lossy(text).into_owned();
-        event
+        }
     }
 
     /// An event without a text record behind it.
+    #[inline]
     pub(crate) fn blank(&self, phase: Phase, result: EventResult) -> UpdateEvent {
         UpdateEvent {
             source_kind: self.source_kind,
@@ -100,16 +101,18 @@ impl Report<'_> {
 pub(crate) fn add_evidence(event: &mut UpdateEvent, line: &[u8]) {
     if event.evidence.len() < MAX_EVIDENCE_LEN {
         event.evidence.push('\n');
-        event.evidence.push_str(&String::from_utf8_lossy(line));
+        event.evidence.push_str(&lossy(line));
     }
 }
 
 /// Text of a field; it is masked where its event is handed in.
 pub(crate) fn text(bytes: &[u8]) -> String {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => text.trim().to_owned(),
-        Err(_) => String::from_utf8_lossy(bytes).trim().to_owned(),
-    }
+    lossy(bytes).trim().to_owned()
+}
+
+/// As [`String::from_utf8_lossy`], but quick where nothing is to be replaced.
+fn lossy(bytes: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
 /// Puts a field without a column of its own.
@@ -143,7 +146,8 @@ fn keep_limits(event: &mut UpdateEvent) {
         &mut event.target_state,
         &mut event.origin,
     ];
-    for text in texts.into_iter().chain(event.extra.values_mut()) {
+    let texts = texts.into_iter().chain(event.extra.values_mut());
+    for text in texts.filter(|text| !text.is_empty()) {
         mask_in_place(text);
         clip_in_place(text, MAX_TEXT_LEN);
     }

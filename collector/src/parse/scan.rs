@@ -1,10 +1,10 @@
 //! Small hand-written readers of message text, shared by all grammars.
 
 use kbwatch_proto::result_code::ResultCode;
-use memchr::memmem;
 
 /// Place of the first occurrence of `mark`. Lines and marks are short: to set
 /// up a searcher for each costs more than to look for one telling byte.
+#[inline]
 pub(crate) fn find(text: &[u8], mark: &[u8]) -> Option<usize> {
     if mark.is_empty() {
         return Some(0);
@@ -24,11 +24,13 @@ pub(crate) fn find(text: &[u8], mark: &[u8]) -> Option<usize> {
 }
 
 /// What follows the first occurrence of `mark`.
+#[inline]
 pub(crate) fn after<'a>(text: &'a [u8], mark: &[u8]) -> Option<&'a [u8]> {
     find(text, mark).map(|at| &text[at + mark.len()..])
 }
 
 /// What stands before the first occurrence of `mark`; all of it without one.
+#[inline]
 pub(crate) fn before<'a>(text: &'a [u8], mark: &[u8]) -> &'a [u8] {
     find(text, mark).map_or(text, |at| &text[..at])
 }
@@ -51,7 +53,12 @@ pub(crate) fn lead(text: &[u8], belongs: impl Fn(u8) -> bool) -> &[u8] {
 /// the end: the way CBS lists `Session: X, Package: Y [HRESULT = ..]`.
 pub(crate) fn listed<'a>(text: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     let value = after(text, name)?;
-    let value = before(before(value, b", "), b" [HRESULT").trim_ascii();
+    let ends = |at: &usize| match value[*at] {
+        b',' => value[*at..].starts_with(b", "),
+        _ => value[*at..].starts_with(b"[HRESULT") && value[..*at].ends_with(b" "),
+    };
+    let end = memchr::memchr2_iter(b',', b'[', value).find(ends);
+    let value = value[..end.unwrap_or(value.len())].trim_ascii();
     let value = value.strip_suffix(b",").unwrap_or(value);
     (!value.is_empty() && value != b"(null)").then_some(value)
 }
@@ -65,8 +72,23 @@ pub(crate) fn number(text: &[u8]) -> Option<u32> {
 /// Result code at the start: hexadecimal with `0x`, signed or plain decimal.
 pub(crate) fn code(text: &[u8]) -> Option<u32> {
     let text = text.trim_ascii_start();
-    let word = lead(text, |byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let belongs = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    if let Some((digits, rest)) = text.strip_prefix(b"0x").and_then(<[u8]>::split_first_chunk)
+        && !rest.first().is_some_and(|byte| belongs(*byte))
+        && let Some(code) = full_hex(*digits)
+    {
+        return Some(code);
+    }
+    let word = lead(text, belongs);
     ResultCode::parse(std::str::from_utf8(word).ok()?).map(|code| code.0)
+}
+
+/// Value of eight hexadecimal digits.
+fn full_hex(digits: [u8; 8]) -> Option<u32> {
+    digits.into_iter().try_fold(0, |value, digit| {
+        let digit = char::from(digit).to_digit(16)?;
+        Some(value << 4 | digit)
+    })
 }
 
 /// Result code of eight hexadecimal digits with or without `0x`.
@@ -83,16 +105,17 @@ pub(crate) fn hex_code(text: &[u8]) -> Option<u32> {
 /// Code of the suffix `[HRESULT = 0x800f081f - CBS_E_SOURCE_MISSING]`, also in
 /// its short form `[0x800f0922]`.
 pub(crate) fn hresult(message: &[u8]) -> Option<u32> {
-    if let Some(rest) = after(message, b"[HRESULT") {
-        let rest = rest.trim_ascii_start();
-        return code(rest.strip_prefix(b"=").unwrap_or(rest));
+    let mut short = None;
+    for at in memchr::memchr_iter(b'[', message) {
+        let inner = &message[at + 1..];
+        if let Some(rest) = inner.strip_prefix(b"HRESULT") {
+            let rest = rest.trim_ascii_start();
+            return code(rest.strip_prefix(b"=").unwrap_or(rest));
+        }
+        short = inner.strip_prefix(b"0x").or(short);
     }
-    let at = memmem::rfind(message, b"[0x")?;
-    let digits = lead(&message[at + 3..], |byte| byte.is_ascii_hexdigit());
-    let closed = matches!(message.get(at + 3 + digits.len()), Some(b']' | b' '));
-    (closed && digits.len() == 8)
-        .then(|| hex_code(digits))
-        .flatten()
+    let (digits, rest) = short?.split_first_chunk()?;
+    full_hex(*digits).filter(|_| matches!(rest.first(), Some(b']' | b' ')))
 }
 
 /// Value of a counted string such as `[l:44]'text'` or `[l:36{18}]"text"`, and
@@ -139,7 +162,12 @@ pub(crate) fn kb(text: &[u8]) -> Option<String> {
         if !(6..=8).contains(&digits.len()) || follows.is_some_and(u8::is_ascii_alphabetic) {
             continue;
         }
-        let found = format!("KB{}", String::from_utf8_lossy(digits));
+        let found: String = b"KB"
+            .iter()
+            .chain(digits)
+            .copied()
+            .map(char::from)
+            .collect();
         if !is_placeholder(&found) {
             return Some(found);
         }
@@ -173,6 +201,7 @@ pub(crate) fn guid(text: &[u8]) -> Option<(String, &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use memchr::memmem;
 
     #[test]
     fn a_mark_is_found_where_it_first_stands() {
@@ -196,6 +225,9 @@ mod tests {
         assert_eq!(listed(text, b"Session: "), Some(&b"1_2"[..]));
         assert_eq!(listed(text, b"Identifier: "), Some(&b"KB1"[..]));
         assert_eq!(listed(text, b"Client: "), None);
+        let text = b"Path: a,b [c], x, Client: D [HRESULT = 0x0]";
+        assert_eq!(listed(text, b"Path: "), Some(&b"a,b [c]"[..]));
+        assert_eq!(listed(text, b"Client: "), Some(&b"D"[..]));
     }
 
     #[test]
@@ -205,6 +237,22 @@ mod tests {
         assert_eq!(hresult(b"x [0x800f0922]"), Some(0x800f_0922));
         assert_eq!(hresult(b"x [0x800f0805 - CBS_E]"), Some(0x800f_0805));
         assert_eq!(hresult(b"x [gle=0x80004005]"), None);
+        assert_eq!(hresult(b"[0x800f0922] then [0x1]"), None);
+        assert_eq!(hresult(b"[0x800f0922] [HRESULT = 0x0 - S_OK]"), Some(0));
+    }
+
+    #[test]
+    fn codes_of_any_length_end_where_the_word_ends() {
+        for (text, value) in [
+            (&b" 0x800f0922 - X"[..], Some(0x800f_0922)),
+            (b"0x5 and so on", Some(5)),
+            (b"0x800f09221", None),
+            (b"0x800f092", Some(0x0800_f092)),
+            (b"0x800f09-2", None),
+            (b"-2146498171]", Some(0x800f_0985)),
+        ] {
+            assert_eq!(code(text), value);
+        }
     }
 
     #[test]

@@ -214,7 +214,7 @@ impl Splitter {
             self.keep(&here[..end]);
             &self.partial
         };
-        let usable = whole.len() - whole.len() % encoding.width();
+        let usable = whole.len() & !(encoding.width() - 1);
         let text = encoding.decode(&whole[..usable]);
         let mut text: &[u8] = &text;
         while let [rest @ .., b'\r'] = text {

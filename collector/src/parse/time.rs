@@ -80,6 +80,25 @@ pub(crate) fn panther_stamp(line: &[u8]) -> Option<i64> {
     stamp(line, |byte| byte == b'-')
 }
 
+/// The last Panther stamp: records come by the dozen in one second.
+#[derive(Debug, Default)]
+pub(crate) struct LastStamp {
+    text: [u8; 20],
+    ms: Option<i64>,
+}
+
+impl LastStamp {
+    /// As [`panther_stamp`].
+    pub(crate) fn read(&mut self, line: &[u8]) -> Option<i64> {
+        let text = line.first_chunk()?;
+        if self.text != *text {
+            self.text = *text;
+            self.ms = panther_stamp(text);
+        }
+        self.ms
+    }
+}
+
 /// `2023/01/11 09:00:00.1234567` of a decoded WindowsUpdate.log, the separator
 /// by culture, and what follows.
 pub(crate) fn decoded_stamp(line: &[u8]) -> Option<(i64, &[u8])> {
@@ -299,6 +318,23 @@ mod tests {
             assert_eq!(show(ms), text[..19].replace(' ', "T"));
         }
         assert_eq!(panther_stamp(b"2023-00-11 09:00:00,"), None);
+    }
+
+    #[test]
+    fn a_stamp_that_repeats_is_read_as_the_first_time() {
+        let mut last = LastStamp::default();
+        for line in [
+            &b"2023-01-11 09:00:00, Info"[..],
+            b"2023-01-11 09:00:00, Error",
+            b"2023-01-11 09:00:01, Info",
+            b"2023-13-11 09:00:01, Info",
+            b"2023-13-11 09:00:01, Info",
+            b"short",
+            b"2023-01-11 09:00:01. Info",
+            b"2023-01-11 09:00:01, Info",
+        ] {
+            assert_eq!(last.read(line), panther_stamp(line));
+        }
     }
 
     #[test]

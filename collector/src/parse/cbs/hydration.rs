@@ -87,14 +87,14 @@ impl CbsGrammar {
     /// `…deltastore.cpp(n): Error STATUS_…`: names no component, the record
     /// before it does.
     pub(super) fn delta_error(&mut self, message: &[u8], report: &mut Report<'_>) -> bool {
-        if !scan::contains(message, b"delta") {
-            return false;
-        }
         let Some(error) =
             scan::after(message, b".cpp(").and_then(|rest| scan::after(rest, b"): Error "))
         else {
             return false;
         };
+        if !scan::contains(message, b"delta") {
+            return false;
+        }
         let Some(component) = self.rebuilding.take() else {
             return true;
         };

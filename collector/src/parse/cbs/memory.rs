@@ -5,6 +5,7 @@
 //! that it reads first: then lines that are read twice meet the same memory.
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, Hasher};
 
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +23,7 @@ pub(super) struct Memory {
     told: VecDeque<(u64, i64)>,
     /// The same by key, with the last minute of each.
     #[serde(skip)]
-    told_at: HashMap<u64, i64>,
+    told_at: HashMap<u64, i64, BuildHasherDefault<KeyItself>>,
     /// Minute of the record that is being read; one without a stamp keeps it.
     #[serde(default)]
     minute: i64,
@@ -129,6 +130,24 @@ impl Memory {
             self.sessions.len() - 1
         });
         &mut self.sessions[at]
+    }
+}
+
+/// Keys are hashes: no need to hash them again.
+#[derive(Debug, Clone, Default)]
+struct KeyItself(u64);
+
+impl Hasher for KeyItself {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = fnv(self.0, bytes);
+    }
+
+    fn write_u64(&mut self, key: u64) {
+        self.0 = key;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 

@@ -32,6 +32,7 @@ use super::panther::Head;
 use super::pending::Pending;
 use super::report::{Anchor, Report};
 use super::split::Line;
+use super::time::LastStamp;
 use super::{report, scan, time};
 
 /// Records after which an open event no longer waits for a later one.
@@ -73,6 +74,7 @@ impl Record {
 #[derive(Default)]
 pub(crate) struct CbsGrammar {
     record: Record,
+    stamp: LastStamp,
     /// Hash mismatches that wait for hashes and component.
     damages: Vec<Pending>,
     /// What a failed hydration said before it named its component.
@@ -96,7 +98,7 @@ pub(crate) struct CbsGrammar {
 
 impl CbsGrammar {
     pub(crate) fn line(&mut self, line: &Line<'_>, report: &mut Report<'_>) {
-        let Some(head) = Head::read(line.text) else {
+        let Some(head) = Head::read_after(&mut self.stamp, line.text) else {
             self.continuation(line, report);
             return;
         };
@@ -233,14 +235,22 @@ impl CbsGrammar {
     }
 
     fn begin(&self, report: &Report<'_>, phase: Phase, result: EventResult) -> UpdateEvent {
-        let mut event = report.begin(&self.record.anchor(), phase, result);
-        "CBS".clone_into(&mut event.source);
-        event
+        self.begin_by("CBS", report, phase, result)
     }
 
     fn begin_csi(&self, report: &Report<'_>, phase: Phase, result: EventResult) -> UpdateEvent {
-        let mut event = self.begin(report, phase, result);
-        "CSI".clone_into(&mut event.source);
+        self.begin_by("CSI", report, phase, result)
+    }
+
+    fn begin_by(
+        &self,
+        writer: &str,
+        report: &Report<'_>,
+        phase: Phase,
+        result: EventResult,
+    ) -> UpdateEvent {
+        let mut event = report.begin(&self.record.anchor(), phase, result);
+        event.source = String::from(writer);
         event
     }
 

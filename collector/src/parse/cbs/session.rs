@@ -49,10 +49,13 @@ impl CbsGrammar {
         let reboot_required =
             scan::after(end, b"Reboot required: ").map(|answer| answer.starts_with(b"yes"));
         self.session_decides(&id, reboot_required, report);
-        let session = self.memory.session(&id).cloned().unwrap_or_default();
-        let phase = session.phase.parse().unwrap_or(Phase::Inventory);
+        let session = self.memory.session(&id);
+        let phase = session.and_then(|session| session.phase.parse().ok());
+        let phase = phase.unwrap_or(Phase::Inventory);
         let mut event = self.begin(report, phase, EventResult::Info);
-        event.client = session.client;
+        if let Some(session) = session {
+            event.client.clone_from(&session.client);
+        }
         event.session_id = id;
         event.hresult = scan::hresult(end);
         event.reboot_required = reboot_required;

@@ -31,12 +31,9 @@ impl CbsGrammar {
             self.open_summary(row, report);
             return true;
         }
-        let Some((name, value)) = split_total(message) else {
+        let Some((name, value)) = split_total(message).filter(|(name, _)| is_total(name)) else {
             return false;
         };
-        if !is_total(name) {
-            return false;
-        }
         if self.summary.is_none() {
             if !name.starts_with(b"Operation") && !name.starts_with(b"Total") {
                 return false;
@@ -182,7 +179,12 @@ impl<'a> Damage<'a> {
     }
 }
 
+/// Name and value of a line of the block, by their colon; names begin with few
+/// letters.
 fn split_total(message: &[u8]) -> Option<(&[u8], &[u8])> {
+    if !matches!(message.first(), Some(b'C' | b'L' | b'O' | b'T')) {
+        return None;
+    }
     let colon = memchr::memchr(b':', message)?;
     Some((&message[..colon], message[colon + 1..].trim_ascii()))
 }
@@ -223,7 +225,7 @@ fn read_total(event: &mut UpdateEvent, name: &[u8], value: &[u8]) {
         }
         _ => {}
     }
-    event.health = health(event).to_owned();
+    health(event).clone_into(&mut event.health);
 }
 
 /// What the totals say about the store. A run that failed before it counted

@@ -143,7 +143,7 @@ impl CbsGrammar {
         event.identifier = value(b"Identifier: ");
         event.kb = package::kb(&event.package, &event.identifier);
         self.read_client(event);
-        self.observe_session(event.session_id.clone().as_bytes(), report);
+        self.observe_session(event.session_id.as_bytes(), report);
     }
 
     fn read_client(&self, event: &mut UpdateEvent) {
