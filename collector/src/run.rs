@@ -90,8 +90,11 @@ pub async fn run(
         if Instant::now() >= next_look {
             let stepped = collector.step(now_ms());
             next_look = Instant::now() + if stepped.more { Duration::ZERO } else { poll };
-            // A long backlog must not starve the sending task.
-            tokio::task::yield_now().await;
+            if stepped.more {
+                // A long backlog must not starve the sending task; where there
+                // is none, the sleep below is its turn.
+                tokio::task::yield_now().await;
+            }
         }
         let exchanged = sender.exchange(&mut collector, now_ms())?;
         status.look(&collector, exchanged, now_ms());
