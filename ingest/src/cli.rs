@@ -34,6 +34,17 @@ pub(crate) enum Command {
     ///
     /// Can be repeated without harm. Tables of a newer version are refused.
     Migrate(Configured),
+    /// Tries everything that the configuration names, and says what to do.
+    ///
+    /// Certificates, brokers, the topic, ClickHouse, its tables. Changes
+    /// nothing. Exit code 1 where something would not work.
+    Check(Configured),
+    /// What could not be stored: looks at it, and stores what can be by now.
+    #[command(subcommand)]
+    DeadLetters(DeadLetters),
+    /// The topic of sealed batches in Kafka.
+    #[command(subcommand)]
+    Topics(Topics),
     /// Makes certificates: an authority, and what it signs.
     ///
     /// Takes up the authority in the folder, or makes one there. For
@@ -49,6 +60,49 @@ pub(crate) struct Configured {
     /// `KBWATCH_KAFKA_BROKERS` win over the file.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Topics {
+    /// Creates the topic with the partitions, replicas and retention of the
+    /// configuration; one that is there is only looked at.
+    Create(Configured),
+    /// Shows partitions, replicas, retention and how far the stores are behind.
+    Describe(Configured),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeadLetters {
+    /// A line for each letter, the newest first.
+    List(Letters),
+    /// Everything about letters, with the reason of each rejected row.
+    Show(Letters),
+    /// Opens letters again and stores what can be stored by now.
+    ///
+    /// For example after an update of kbwatch that can read what an older one
+    /// could not. Rows that are stored already stay single; a letter that is
+    /// stored whole is marked as replayed. Name letters, a device, a kind, or
+    /// --all.
+    Replay(Letters),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Letters {
+    /// Ids as `list` shows them; their beginnings will do.
+    #[arg(value_name = "ID")]
+    pub(crate) ids: Vec<String>,
+    /// Only of this device.
+    #[arg(long, value_name = "ID")]
+    pub(crate) device: Option<String>,
+    /// Only of this kind: batch, rows, parked, unparked or replayed.
+    #[arg(long, value_name = "KIND",
+          value_parser = ["batch", "rows", "parked", "unparked", "replayed"])]
+    pub(crate) kind: Option<String>,
+    /// All letters, however many.
+    #[arg(long)]
+    pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) configured: Configured,
 }
 
 #[derive(Debug, Args)]

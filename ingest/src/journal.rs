@@ -13,10 +13,10 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
-pub use crate::kafka::{JournalError, lag};
+pub use crate::kafka::{JournalError, TopicState, await_topic, describe, ensure_topic, lag};
 
 use crate::config::KafkaConfig;
-use crate::kafka::{Logged, MAX_RECORD_LEN, client_config, ensure_topic};
+use crate::kafka::{Logged, MAX_RECORD_LEN, client_config};
 
 /// Bytes that the producer may hold, in KiB: as much as receive lets wait.
 const PRODUCER_QUEUE_KIB: &str = "262144";

@@ -1,14 +1,18 @@
-//! `kbwatch-ingest receive | store | migrate | pki`.
+//! `kbwatch-ingest receive | store | migrate | check | dead-letters | topics | pki`.
 
+mod check;
 mod cli;
+mod letters;
+mod topics;
 
 use std::error::Error;
 use std::process::ExitCode;
 
 use clap::Parser;
 use kbwatch_ingest::config::{ConfigError, IngestConfig};
+use kbwatch_ingest::journal::await_topic;
 use kbwatch_ingest::pki::{Authority, PkiError};
-use kbwatch_ingest::receive::{Gate, ReceiveError};
+use kbwatch_ingest::receive::{Gate, ReceiveError, check_certificates};
 use kbwatch_ingest::status::{self, Readiness};
 use kbwatch_ingest::store::{self, Feed};
 use kbwatch_ingest::{Journal, Metrics, migrate};
@@ -19,7 +23,7 @@ use tokio::task::JoinHandle;
 use tracing::{error, info};
 use tracing_subscriber::EnvFilter;
 
-use cli::{Cli, Command, PkiArguments};
+use cli::{Cli, Command, PkiArguments, Topics};
 
 /// What `sysexits.h` calls wrong usage.
 const EXIT_USAGE: u8 = 64;
@@ -60,7 +64,12 @@ fn run(command: Command) -> Outcome {
         Command::Pki(arguments) => return Ok(make_certificates(&arguments)?),
         Command::Receive(ref configured)
         | Command::Store(ref configured)
-        | Command::Migrate(ref configured) => configured,
+        | Command::Migrate(ref configured)
+        | Command::Check(ref configured)
+        | Command::Topics(Topics::Create(ref configured) | Topics::Describe(ref configured)) => {
+            configured
+        }
+        Command::DeadLetters(ref command) => &letters::arguments(command).configured,
     };
     let config = IngestConfig::load(configured.config.as_deref())?;
     let runtime = tokio::runtime::Runtime::new()?;
@@ -69,16 +78,31 @@ fn run(command: Command) -> Outcome {
             Command::Receive(_) if config.kafka.is_set() => receive_into_kafka(config).await,
             Command::Receive(_) => receive_and_store(config).await,
             Command::Store(_) => store_from_kafka(config).await,
-            _ => Ok(migrate(&config.clickhouse.client()).await?),
+            Command::Check(_) => check::run(&config).await,
+            Command::DeadLetters(command) => letters::run(&command, config, on_signal()?).await,
+            Command::Topics(command) => topics::run(&command, &config.kafka).await,
+            Command::Migrate(_) | Command::Pki(_) => {
+                Ok(migrate(&config.clickhouse.client()).await?)
+            }
         }
     })
 }
 
 async fn receive_into_kafka(config: IngestConfig) -> Outcome {
-    let (metrics, shutdown) = (Metrics::default(), on_signal()?);
+    let (metrics, mut shutdown) = (Metrics::default(), on_signal()?);
+    // What waiting does not mend is said first.
+    config
+        .receive
+        .tls
+        .as_ref()
+        .map_or(Ok(()), check_certificates)?;
+    let status = serve_status(&config, &metrics, shutdown.clone(), false).await?;
+    if !await_topic(&config.kafka, &mut shutdown).await? {
+        return ended(status).await;
+    }
+    // Not earlier: collectors shall find another gateway meanwhile.
     let gate = Gate::open(config.receive.clone()).await?;
     let journal = Journal::kafka(&config.kafka).await?;
-    let status = serve_status(&config, &metrics, shutdown.clone(), false).await?;
     gate.serve(journal, metrics, shutdown).await?;
     ended(status).await
 }
@@ -91,9 +115,12 @@ async fn store_from_kafka(config: IngestConfig) -> Outcome {
             remedy: "name the brokers; without Kafka, receive stores by itself",
         }));
     }
-    let (metrics, shutdown) = (Metrics::default(), on_signal()?);
+    let (metrics, mut shutdown) = (Metrics::default(), on_signal()?);
     let client = config.clickhouse.client();
     let status = serve_status(&config, &metrics, shutdown.clone(), true).await?;
+    if !await_topic(&config.kafka, &mut shutdown).await? {
+        return ended(status).await;
+    }
     let feed = Feed::Kafka(config.kafka);
     store::run(config.store, feed, client, metrics, shutdown).await?;
     ended(status).await

@@ -16,12 +16,37 @@ const MIGRATIONS: [Migration; 8] = migrations![
     "0008_presence_sent_bytes",
 ];
 
+/// Remembers what was applied.
+const LEDGER: &str = "ingest_schema_migrations";
+
 /// Creates the database if need be and applies what is missing.
 ///
 /// # Errors
 /// [`MigrateError`]; the migrations before the failing one stay applied.
 pub async fn migrate(client: &Client) -> Result<(), MigrateError> {
-    kbwatch_clickhouse_migrations::migrate(client, "ingest_schema_migrations", &MIGRATIONS).await
+    kbwatch_clickhouse_migrations::migrate(client, LEDGER, &MIGRATIONS).await
+}
+
+/// Names of the migrations that a database lacks.
+///
+/// # Errors
+/// What ClickHouse said; a database without any table lacks them all.
+pub async fn missing(client: &Client) -> Result<Vec<&'static str>, clickhouse::error::Error> {
+    let known: u64 = client
+        .query("SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = ?")
+        .bind(LEDGER)
+        .fetch_one()
+        .await?;
+    let applied: Vec<String> = if known == 0 {
+        Vec::new()
+    } else {
+        let names = format!("SELECT name FROM {LEDGER} FINAL");
+        client.query(&names).fetch_all().await?
+    };
+    let names = MIGRATIONS.iter().map(|migration| migration.name);
+    Ok(names
+        .filter(|name| !applied.iter().any(|before| before == name))
+        .collect())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigError, impossible};
+use super::{ConfigError, KafkaSecurity, impossible};
 
 /// The journal in Kafka.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,6 +22,9 @@ pub struct KafkaConfig {
     pub retention_h: u32,
     /// Deadline of one delivery.
     pub delivery_deadline_ms: u64,
+    /// How the brokers are spoken to; in the clear and without a name by
+    /// default.
+    pub security: Option<Box<KafkaSecurity>>,
 }
 
 impl Default for KafkaConfig {
@@ -34,6 +37,7 @@ impl Default for KafkaConfig {
             replication: 1,
             retention_h: 168,
             delivery_deadline_ms: 30_000,
+            security: None,
         }
     }
 }
@@ -83,6 +87,9 @@ impl KafkaConfig {
                 "at least 1; 30000 suits most",
             ));
         }
-        Ok(())
+        match &self.security {
+            Some(security) => security.check(),
+            None => Ok(()),
+        }
     }
 }

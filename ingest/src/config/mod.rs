@@ -4,6 +4,7 @@
 //! names the key, the value and the remedy.
 
 mod kafka;
+mod kafka_security;
 mod receive;
 mod store;
 
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 pub use kafka::KafkaConfig;
+pub use kafka_security::{KafkaProtocol, KafkaSecurity, SaslMechanism};
 pub use receive::{ReceiveConfig, TlsConfig};
 pub use store::{ClickHouseConfig, StoreConfig};
 
@@ -118,7 +120,9 @@ impl IngestConfig {
             ("KBWATCH_CLICKHOUSE_DATABASE", &mut self.clickhouse.database),
             ("KBWATCH_KAFKA_BROKERS", &mut self.kafka.brokers),
         ];
-        for (name, target) in targets {
+        let security = self.kafka.security.as_mut();
+        let secret = security.map(|security| ("KBWATCH_KAFKA_PASSWORD", &mut security.password));
+        for (name, target) in targets.into_iter().chain(secret) {
             if let Some(value) = variable(name) {
                 *target = value;
             }

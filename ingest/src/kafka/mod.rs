@@ -15,9 +15,9 @@ use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tracing::{debug, error, warn};
 
-pub(crate) use topic::ensure_topic;
+pub use topic::{TopicState, await_topic, describe, ensure_topic};
 
-use crate::config::KafkaConfig;
+use crate::config::{KafkaConfig, KafkaSecurity};
 
 /// Largest record: a payload with its envelope and what receive adds.
 pub(crate) const MAX_RECORD_LEN: usize = MAX_PAYLOAD_LEN + 64 * 1024;
@@ -53,6 +53,33 @@ pub enum JournalError {
 }
 
 impl JournalError {
+    /// Whether waiting may help: no broker answered, or none is ready yet.
+    pub fn may_pass(&self) -> bool {
+        use rdkafka::error::RDKafkaErrorCode as Code;
+        let Self::Brokers { source, .. } = self else {
+            return false;
+        };
+        let code = match source {
+            KafkaError::AdminOp(code) => Some(*code),
+            other => other.rdkafka_error_code(),
+        };
+        matches!(
+            code,
+            Some(
+                Code::AllBrokersDown
+                    | Code::BrokerTransportFailure
+                    | Code::BrokerNotAvailable
+                    | Code::CoordinatorNotAvailable
+                    | Code::LeaderNotAvailable
+                    | Code::NetworkException
+                    | Code::NotController
+                    | Code::OperationTimedOut
+                    | Code::RequestTimedOut
+                    | Code::Resolve
+            )
+        )
+    }
+
     pub(crate) fn new(attempted: &'static str, config: &KafkaConfig, source: KafkaError) -> Self {
         Self::Brokers {
             attempted,
@@ -71,6 +98,10 @@ pub(crate) fn client_config(config: &KafkaConfig, client_id: &str) -> ClientConf
         .set("socket.keepalive.enable", "true")
         // A broker that came back is found within a second or two.
         .set("reconnect.backoff.max.ms", "2000");
+    let security = config.security.as_deref();
+    for (name, value) in security.map(KafkaSecurity::settings).unwrap_or_default() {
+        client.set(name, value);
+    }
     client
 }
 

@@ -11,16 +11,21 @@ use rdkafka::admin::{
 };
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::MetadataTopic;
+use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::{DEADLINE, JournalError, Logged, MAX_RECORD_LEN, client_config};
 use crate::config::KafkaConfig;
+use crate::stopped;
+
+/// Between two questions to brokers that do not answer.
+const PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Creates the topic of sealed batches, or checks the one that is there.
 ///
 /// # Errors
 /// No broker answers, the topic is refused, or it would refuse or lose batches.
-pub(crate) async fn ensure_topic(config: &KafkaConfig) -> Result<(), JournalError> {
+pub async fn ensure_topic(config: &KafkaConfig) -> Result<(), JournalError> {
     let failed = |source| JournalError::new("create the topic of batches", config, source);
     let admin: AdminClient<Logged> = client_config(config, "kbwatch-setup")
         .create_with_context(Logged)
@@ -37,6 +42,34 @@ pub(crate) async fn ensure_topic(config: &KafkaConfig) -> Result<(), JournalErro
         }
     };
     found.check(config)
+}
+
+/// As [`ensure_topic`], and waits for brokers that do not answer yet; false
+/// when it was asked to stop first.
+///
+/// # Errors
+/// What waiting does not mend.
+pub async fn await_topic(
+    config: &KafkaConfig,
+    shutdown: &mut watch::Receiver<bool>,
+) -> Result<bool, JournalError> {
+    loop {
+        let ensured = tokio::select! {
+            ensured = ensure_topic(config) => ensured,
+            () = stopped(shutdown) => return Ok(false),
+        };
+        match ensured {
+            Ok(()) => return Ok(true),
+            Err(error) if error.may_pass() => {
+                warn!(%error, brokers = config.brokers, "Kafka is not there yet, waiting");
+            }
+            Err(error) => return Err(error),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(PAUSE) => {}
+            () = stopped(shutdown) => return Ok(false),
+        }
+    }
 }
 
 /// False where the topic is there already.
@@ -76,14 +109,41 @@ fn min_insync(replicas: i32) -> i32 {
 
 /// What an existing topic is, as far as a batch depends on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Found {
-    replicas: i32,
-    min_insync: i32,
-    max_message_bytes: usize,
-    cleanup: String,
+pub struct TopicState {
+    /// Partitions: as many stores share the work at most.
+    pub partitions: usize,
+    /// Fewest replicas of a partition.
+    pub replicas: i32,
+    /// Replicas that must have a batch before it is acknowledged.
+    pub min_insync: i32,
+    /// Largest record, bytes.
+    pub max_message_bytes: usize,
+    /// How long batches are kept; none for ever.
+    pub retention_ms: Option<u64>,
+    /// `delete`, or what would cost batches.
+    pub cleanup: String,
 }
 
-async fn look(admin: AdminClient<Logged>, topic: &str) -> Result<Found, KafkaError> {
+/// Looks at the topic of sealed batches.
+///
+/// # Errors
+/// No broker answers, or the topic is not there.
+pub async fn describe(config: &KafkaConfig) -> Result<TopicState, JournalError> {
+    let failed = |source| JournalError::new("look at the topic of batches", config, source);
+    let admin: AdminClient<Logged> = client_config(config, "kbwatch-topics")
+        .create_with_context(Logged)
+        .map_err(failed)?;
+    match look(admin, &config.topic).await {
+        // Brokers describe what is not there, without a partition.
+        Ok(state) if state.partitions == 0 => {
+            let missing = RDKafkaErrorCode::UnknownTopicOrPartition;
+            Err(failed(KafkaError::AdminOp(missing)))
+        }
+        looked => looked.map_err(failed),
+    }
+}
+
+async fn look(admin: AdminClient<Logged>, topic: &str) -> Result<TopicState, KafkaError> {
     let admin = Arc::new(admin);
     let asked = [ResourceSpecifier::Topic(topic)];
     let answers = admin.describe_configs(&asked, &options()).await?;
@@ -98,8 +158,13 @@ async fn look(admin: AdminClient<Logged>, topic: &str) -> Result<Found, KafkaErr
         .await
         .map_err(|_| KafkaError::Canceled)??;
     let partitions = metadata.topics().iter().flat_map(MetadataTopic::partitions);
-    let replicas = partitions.map(|partition| partition.replicas().len()).min();
-    Ok(Found {
+    let replicas = partitions
+        .clone()
+        .map(|partition| partition.replicas().len());
+    let replicas = replicas.min();
+    Ok(TopicState {
+        partitions: partitions.count(),
+        retention_ms: number(&settings, "retention.ms"),
         replicas: replicas
             .and_then(|found| found.try_into().ok())
             .unwrap_or(0),
@@ -119,10 +184,13 @@ fn number<N: std::str::FromStr>(settings: &ConfigResource, name: &str) -> Option
     text(settings, name)?.parse().ok()
 }
 
-impl Found {
+impl TopicState {
     /// Refuses what would cost batches for certain; warns of what weakens the
     /// receipts.
-    fn check(&self, config: &KafkaConfig) -> Result<(), JournalError> {
+    ///
+    /// # Errors
+    /// [`JournalError::Topic`] with the remedy.
+    pub fn check(&self, config: &KafkaConfig) -> Result<(), JournalError> {
         let wrong = |setting, value: &dyn ToString, remedy: String| {
             Err(JournalError::Topic {
                 topic: config.topic.clone(),
@@ -150,7 +218,8 @@ impl Found {
         Ok(())
     }
 
-    fn weakness(&self, config: &KafkaConfig) -> Option<&'static str> {
+    /// What makes receipts worth less than they say, if anything.
+    pub fn weakness(&self, config: &KafkaConfig) -> Option<&'static str> {
         if self.replicas < config.replication {
             return Some("the topic has fewer replicas than kafka.replication");
         }
@@ -164,8 +233,10 @@ impl Found {
 mod tests {
     use super::*;
 
-    fn sound() -> Found {
-        Found {
+    fn sound() -> TopicState {
+        TopicState {
+            partitions: 12,
+            retention_ms: Some(604_800_000),
             replicas: 3,
             min_insync: 2,
             max_message_bytes: MAX_RECORD_LEN,
@@ -192,8 +263,19 @@ mod tests {
     }
 
     #[test]
+    fn brokers_that_do_not_answer_are_waited_for_and_a_refusal_is_not() {
+        let asked = |code| {
+            let source = KafkaError::AdminOp(code);
+            JournalError::new("create the topic of batches", &config(), source).may_pass()
+        };
+        assert!(asked(RDKafkaErrorCode::OperationTimedOut));
+        assert!(!asked(RDKafkaErrorCode::TopicAuthorizationFailed));
+        assert!(!asked(RDKafkaErrorCode::InvalidReplicationFactor));
+    }
+
+    #[test]
     fn a_topic_that_acknowledges_with_one_replica_is_warned_of() {
-        let weak = Found {
+        let weak = TopicState {
             min_insync: 1,
             ..sound()
         };
@@ -202,7 +284,7 @@ mod tests {
                 .unwrap()
                 .contains("min.insync.replicas")
         );
-        let few = Found {
+        let few = TopicState {
             replicas: 1,
             ..sound()
         };
@@ -211,13 +293,13 @@ mod tests {
 
     #[test]
     fn a_topic_that_would_cost_batches_is_refused_with_the_remedy() {
-        let small = Found {
+        let small = TopicState {
             max_message_bytes: 1_048_588,
             ..sound()
         };
         let refused = small.check(&config()).unwrap_err().to_string();
         assert!(refused.contains("max.message.bytes = 1048588"), "{refused}");
-        let compacted = Found {
+        let compacted = TopicState {
             cleanup: "compact,delete".to_owned(),
             ..sound()
         };

@@ -212,7 +212,8 @@ impl Metrics {
         self.broken.get_or_create(&Reason { reason }).get()
     }
 
-    /// Dead letters of one kind: `batch`, `rows` or `parked`.
+    /// Dead letters of one kind: `batch`, `rows`, `parked`, `unparked` or
+    /// `replayed`.
     pub fn letters(&self, reason: &'static str) -> u64 {
         self.letters.get_or_create(&Reason { reason }).get()
     }

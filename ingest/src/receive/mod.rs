@@ -15,4 +15,4 @@ mod server;
 pub use certificates::TlsError;
 pub use decide::{Refusal, check_envelope};
 pub use identity::{Denial, Identity, Speaker};
-pub use server::{Gate, ReceiveError, serve};
+pub use server::{Gate, ReceiveError, check_certificates, serve};

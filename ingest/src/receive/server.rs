@@ -176,6 +176,14 @@ fn guarded(config: &TlsConfig) -> Result<(Guards, Files), TlsError> {
     Ok((Guards::new(guard), files))
 }
 
+/// Whether the files of mutual TLS can be served with.
+///
+/// # Errors
+/// Names the file that does not do.
+pub fn check_certificates(config: &TlsConfig) -> Result<(), TlsError> {
+    guarded(config).map(drop)
+}
+
 /// Takes up changed files, for as long as it is polled.
 async fn follow(
     tls: Option<(Guards, Files)>,

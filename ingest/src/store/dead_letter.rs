@@ -20,6 +20,8 @@ pub(crate) enum LetterKind {
     Parked,
     /// It was parked, and a newer store took it up.
     Unparked,
+    /// Someone had it opened again, and all of it is stored by now.
+    Replayed,
 }
 
 impl LetterKind {
@@ -30,6 +32,7 @@ impl LetterKind {
             Self::Rows => "rows",
             Self::Parked => "parked",
             Self::Unparked => "unparked",
+            Self::Replayed => "replayed",
         }
     }
 }
@@ -69,13 +72,19 @@ impl DeadLetter {
         self.record = raw;
     }
 
-    /// The mark that a parked letter was taken up: it takes the letter's place.
+    /// The mark that all of a letter is stored by now: it takes the letter's
+    /// place.
     pub(crate) fn taken_up(parked: Parked) -> Self {
+        let kind = if parked.kind == LetterKind::Parked.as_str() {
+            LetterKind::Unparked
+        } else {
+            LetterKind::Replayed
+        };
         Self {
             id: parked.letter_id,
             device_id: parked.device_id,
             received_at_ms: parked.received_at,
-            kind: LetterKind::Unparked,
+            kind,
             reason: String::new(),
             rows: Vec::new(),
             event_count: parked.event_count,
@@ -100,19 +109,21 @@ impl DeadLetter {
     }
 }
 
-/// A parked letter as it is read back.
+/// A letter as it is read back, to be opened again.
 #[derive(Debug, clickhouse::Row, serde::Deserialize)]
 pub(crate) struct Parked {
     pub(crate) letter_id: [u8; 16],
     pub(crate) device_id: String,
     pub(crate) received_at: i64,
     pub(crate) event_count: u32,
+    /// The word in the table.
+    pub(crate) kind: String,
     /// Hexadecimal.
     pub(crate) record_hex: String,
 }
 
 impl Parked {
-    /// The record as it was parked; `None` for damaged text.
+    /// The record as it lay there; `None` for damaged text.
     pub(crate) fn record(&self) -> Option<Vec<u8>> {
         hex::decode(&self.record_hex)
     }

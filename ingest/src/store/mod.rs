@@ -11,9 +11,11 @@ mod dead_letter;
 mod gaps;
 mod handover;
 mod insert;
+pub mod letters;
 mod patience;
 mod pipeline;
 mod presence;
+mod replay;
 mod rows;
 mod time_quality;
 mod unpack;
@@ -30,6 +32,7 @@ use consume::consume;
 use pipeline::{JournalEnd, run_pipeline};
 
 pub use pipeline::StoreError;
+pub use replay::{ReplayError, Replayed, replay};
 
 /// Where the store takes its batches from.
 pub enum Feed {

@@ -121,6 +121,24 @@ pub(crate) async fn run_pipeline(
 ) -> Result<(), StoreError> {
     let (taken, parked) = mpsc::channel(1);
     let source = Source { journal, parked };
+    let limit = Duration::from_millis(config.insert_deadline_ms);
+    let unparking = {
+        let client = client.clone();
+        tokio::spawn(async move { take_up_parked(&client, taken, limit).await })
+    };
+    let outcome = run_steps(config, source, client, metrics, shutdown).await;
+    unparking.await.map_err(StoreError::Opening)?;
+    outcome
+}
+
+/// Opens, groups, writes and acknowledges until the source is exhausted.
+pub(crate) async fn run_steps(
+    config: StoreConfig,
+    source: Source,
+    client: Client,
+    metrics: Metrics,
+    shutdown: watch::Receiver<bool>,
+) -> Result<(), StoreError> {
     // One group waits here while another is written and a third fills.
     let (groups, written) = mpsc::channel(1);
     let opening = tokio::spawn(open_and_group(
@@ -129,11 +147,6 @@ pub(crate) async fn run_pipeline(
         groups,
         metrics.clone(),
     ));
-    let limit = Duration::from_millis(config.insert_deadline_ms);
-    let unparking = {
-        let client = client.clone();
-        tokio::spawn(async move { take_up_parked(&client, taken, limit).await })
-    };
     let patience = Patience::new(shutdown, Duration::from_millis(config.grace_ms));
     let writer = Writer {
         client,
@@ -142,7 +155,6 @@ pub(crate) async fn run_pipeline(
     };
     let outcome = write_groups(&writer, written, patience).await;
     opening.await.map_err(StoreError::Opening)?;
-    unparking.await.map_err(StoreError::Opening)?;
     outcome
 }
 

@@ -41,7 +41,7 @@ async fn send_parked(
     let mut parked = client
         .query(
             "SELECT letter_id, device_id, toUnixTimestamp64Milli(received_at) AS received_at,
-                    event_count, hex(record) AS record_hex
+                    event_count, kind, hex(record) AS record_hex
              FROM dead_letters FINAL WHERE kind = 'parked'",
         )
         .fetch::<Parked>()?;

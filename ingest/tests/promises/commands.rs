@@ -170,3 +170,28 @@ async fn receive_without_kafka_stores_by_itself_and_ends_well_on_sigterm() {
         .unwrap();
     assert!(ended.unwrap().unwrap().success());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stages_wait_for_a_kafka_that_is_away_and_end_well_when_asked() {
+    let engine = engine().await;
+    for command in ["receive", "store"] {
+        let (gate, status) = (free_address(), free_address());
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("ingest.toml");
+        let text = format!(
+            "[receive]\nlisten = \"{gate}\"\n[status]\nlisten = \"{status}\"\n\
+             [kafka]\nbrokers = \"{}\"\n",
+            free_address()
+        );
+        std::fs::write(&file, text).unwrap();
+        let mut stage = ingest(&[command, "--config"]);
+        on(&engine, &mut stage);
+        let mut running = stage.arg(&file).stderr(Stdio::null()).spawn().unwrap();
+        until("it lives", async || page(status, "/live").contains("200")).await;
+        let pid = running.id().to_string();
+        assert!(Command::new("kill").arg(pid).status().unwrap().success());
+        let ended = tokio::task::spawn_blocking(move || running.wait());
+        let ended = tokio::time::timeout(Duration::from_secs(20), ended).await;
+        assert!(ended.unwrap().unwrap().unwrap().success(), "{command}");
+    }
+}

@@ -25,6 +25,8 @@ mod limits;
 #[cfg(test)]
 mod migrations;
 #[cfg(test)]
+mod operators;
+#[cfg(test)]
 mod papers;
 #[cfg(test)]
 mod rejects;

@@ -1,0 +1,175 @@
+//! `kbwatch-ingest check`: tries everything that the configuration names and
+//! says what to do.
+
+use std::error::Error;
+use std::io::Write;
+use std::time::Duration;
+
+use kbwatch_ingest::config::IngestConfig;
+use kbwatch_ingest::journal::{describe, lag};
+use kbwatch_ingest::migrate;
+use kbwatch_ingest::receive::check_certificates;
+use tokio::net::TcpListener;
+
+use crate::{Outcome, told};
+
+/// Deadline of one question to ClickHouse.
+const ASK: Duration = Duration::from_secs(10);
+
+/// Something does not work; what, was said already.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} of what was tried would not work, see above")]
+struct WouldNotWork(usize);
+
+/// How one thing is.
+enum Finding {
+    Well(String),
+    /// It works, and somebody should know.
+    Note(String),
+    Bad {
+        what: String,
+        remedy: &'static str,
+    },
+}
+
+pub(crate) async fn run(config: &IngestConfig) -> Outcome {
+    let mut findings = vec![
+        ("certificates", certificates(config)),
+        ("gateway", gateway(config).await),
+    ];
+    if config.kafka.is_set() {
+        findings.push(("kafka", topic(config).await));
+        findings.push(("stores", stores(config).await));
+    } else {
+        let without = "not named: receive stores by itself".to_owned();
+        findings.push(("kafka", Finding::Well(without)));
+    }
+    findings.push(("clickhouse", server(config).await));
+    findings.push(("tables", tables(config).await));
+    let mut text = String::new();
+    let mut bad = 0;
+    for (name, finding) in findings {
+        let line = match finding {
+            Finding::Well(what) => format!("ok    {name:13} {what}\n"),
+            Finding::Note(what) => format!("note  {name:13} {what}\n"),
+            Finding::Bad { what, remedy } => {
+                bad += 1;
+                format!("BAD   {name:13} {what}\n      {:13} {remedy}\n", "do:")
+            }
+        };
+        text.push_str(&line);
+    }
+    std::io::stdout().write_all(text.as_bytes())?;
+    if bad > 0 {
+        return Err(Box::new(WouldNotWork(bad)));
+    }
+    Ok(())
+}
+
+fn failed(error: &(dyn Error + 'static), remedy: &'static str) -> Finding {
+    Finding::Bad {
+        what: told(error),
+        remedy,
+    }
+}
+
+fn certificates(config: &IngestConfig) -> Finding {
+    let Some(tls) = &config.receive.tls else {
+        return Finding::Note("none: devices declare themselves, on loopback only".to_owned());
+    };
+    match check_certificates(tls) {
+        Ok(()) if tls.client_crl.is_some() => {
+            Finding::Well("they fit each other, with a revocation list".to_owned())
+        }
+        Ok(()) => Finding::Note("they fit each other; nobody can be revoked".to_owned()),
+        Err(error) => failed(
+            &error,
+            "look at receive.tls: PEM files, a key that belongs to cert, and rights to read them",
+        ),
+    }
+}
+
+async fn gateway(config: &IngestConfig) -> Finding {
+    let address = config.receive.listen;
+    match TcpListener::bind(address).await {
+        Ok(_) => Finding::Well(format!("{address} is free")),
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+            Finding::Note(format!("{address} is taken: by a gateway that runs?"))
+        }
+        Err(error) => failed(
+            &error,
+            "choose an address of this machine for receive.listen",
+        ),
+    }
+}
+
+async fn topic(config: &IngestConfig) -> Finding {
+    let state = match describe(&config.kafka).await {
+        Ok(state) => state,
+        Err(error) => {
+            return failed(
+                &error,
+                "look at kafka.brokers and the network; a missing topic: kbwatch-ingest topics create",
+            );
+        }
+    };
+    if let Err(error) = state.check(&config.kafka) {
+        return failed(&error, "change the topic's setting as said");
+    }
+    let shape = format!(
+        "{}: {} partitions, {} replicas",
+        config.kafka.topic, state.partitions, state.replicas
+    );
+    match state.weakness(&config.kafka) {
+        Some(weakness) => Finding::Note(format!("{shape}; {weakness}")),
+        None => Finding::Well(shape),
+    }
+}
+
+async fn stores(config: &IngestConfig) -> Finding {
+    let kafka = config.kafka.clone();
+    let asked = tokio::task::spawn_blocking(move || lag(&kafka)).await;
+    match asked {
+        Ok(Ok(0)) => Finding::Well("everything is stored".to_owned()),
+        Ok(Ok(behind)) => Finding::Note(format!("{behind} batches are not stored yet")),
+        Ok(Err(error)) => failed(
+            &error,
+            "look at kafka.brokers, and the rights on kafka.group",
+        ),
+        Err(error) => failed(&error, "report this"),
+    }
+}
+
+async fn server(config: &IngestConfig) -> Finding {
+    let client = config.clickhouse.client().with_database("system");
+    let asked = client.query("SELECT version()");
+    let address = &config.clickhouse.url;
+    match tokio::time::timeout(ASK, asked.fetch_one::<String>()).await {
+        Ok(Ok(version)) => Finding::Well(format!("{address} is ClickHouse {version}")),
+        Ok(Err(error)) => failed(
+            &error,
+            "look at clickhouse.url, user and password (KBWATCH_CLICKHOUSE_PASSWORD)",
+        ),
+        Err(_) => Finding::Bad {
+            what: format!("{address} does not answer"),
+            remedy: "look at clickhouse.url and the network",
+        },
+    }
+}
+
+async fn tables(config: &IngestConfig) -> Finding {
+    let client = config.clickhouse.client();
+    let remedy = "run kbwatch-ingest migrate, with a user that may create";
+    match tokio::time::timeout(ASK, migrate::missing(&client)).await {
+        Ok(Ok(missing)) if missing.is_empty() => Finding::Well("up to date".to_owned()),
+        Ok(Ok(missing)) => Finding::Bad {
+            what: format!("lacking {}", missing.join(", ")),
+            remedy,
+        },
+        Ok(Err(error)) => failed(&error, remedy),
+        Err(_) => Finding::Bad {
+            what: "ClickHouse does not answer".to_owned(),
+            remedy: "see above",
+        },
+    }
+}

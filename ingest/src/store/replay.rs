@@ -1,0 +1,104 @@
+//! Opens dead letters again: with a newer store more of them can be read.
+//!
+//! Rows that are stored already are met by their event ids, so a letter may be
+//! replayed as often as one likes. It is marked only after its rows are stored.
+
+use clickhouse::Client;
+use clickhouse::error::Error;
+use kbwatch_proto::journal::JournalRecord;
+use prost::Message;
+use tokio::sync::{mpsc, watch};
+
+use super::acknowledge::Ack;
+use super::dead_letter::Parked;
+use super::letters::Wanted;
+use super::pipeline::{Content, JournalEnd, Source, StoreError, Taken, run_steps};
+use crate::Metrics;
+use crate::config::StoreConfig;
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Replayed {
+    /// Letters that were opened again.
+    pub opened: u64,
+    /// Of these, stored whole by now.
+    pub whole: u64,
+    /// Events written; those among them that were stored before count once.
+    pub events: u64,
+    /// Letters that hold no batch.
+    pub unreadable: u64,
+}
+
+/// Letters that stay as they are.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// The letters cannot be read.
+    #[error("read dead letters")]
+    Read(#[source] Error),
+    /// What was opened cannot be stored.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The task that reads ended by a panic.
+    #[error("read dead letters")]
+    Reading(#[source] tokio::task::JoinError),
+}
+
+/// Opens the letters that are meant, stores what can be stored by now, and
+/// writes anew why the rest cannot.
+///
+/// # Errors
+/// See [`ReplayError`]; replaying again does no harm.
+pub async fn replay(
+    config: StoreConfig,
+    client: &Client,
+    wanted: &Wanted,
+    shutdown: watch::Receiver<bool>,
+) -> Result<Replayed, ReplayError> {
+    let metrics = Metrics::default();
+    let (sender, taken) = mpsc::channel(4);
+    let reading = tokio::spawn(send(client.clone(), wanted.clone(), sender));
+    let source = Source {
+        journal: JournalEnd::Consumer(taken),
+        parked: mpsc::channel(1).1,
+    };
+    let stored = run_steps(config, source, client.clone(), metrics.clone(), shutdown).await;
+    let (opened, unreadable) = reading
+        .await
+        .map_err(ReplayError::Reading)?
+        .map_err(ReplayError::Read)?;
+    stored?;
+    Ok(Replayed {
+        opened,
+        whole: metrics.letters("replayed") + metrics.letters("unparked"),
+        events: metrics.store_events().stored,
+        unreadable,
+    })
+}
+
+/// Sends what can be read, and counts it beside what cannot.
+async fn send(
+    client: Client,
+    wanted: Wanted,
+    taken: mpsc::Sender<Taken>,
+) -> Result<(u64, u64), Error> {
+    let columns = "letter_id, device_id, toUnixTimestamp64Milli(received_at) AS received_at,
+        event_count, kind, hex(record) AS record_hex";
+    let mut letters = wanted.ask(&client, columns).fetch::<Parked>()?;
+    let (mut opened, mut unreadable) = (0, 0);
+    while let Some(letter) = letters.next().await? {
+        let bytes = letter.record().unwrap_or_default();
+        let record = JournalRecord::decode(bytes.as_slice());
+        let Some(record) = record.ok().filter(|record| record.batch.is_some()) else {
+            // One that was replayed before keeps no batch.
+            unreadable += u64::from(!bytes.is_empty());
+            continue;
+        };
+        let content = Content::Parked(Box::new(record), letter);
+        let ack = Ack::Nobody;
+        if taken.send(Taken { content, ack }).await.is_err() {
+            break;
+        }
+        opened += 1;
+    }
+    Ok((opened, unreadable))
+}
