@@ -156,10 +156,11 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
 }
 
 fn read_config(path: Option<&Path>) -> Result<AnalyzerConfig, Box<dyn Error>> {
-    let config = match path {
+    let mut config = match path {
         Some(path) => toml::from_str(&std::fs::read_to_string(path)?)?,
         None => AnalyzerConfig::default(),
     };
+    config.overlay(|name| std::env::var(name).ok());
     config.check()?;
     Ok(config)
 }

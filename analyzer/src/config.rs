@@ -92,6 +92,22 @@ pub struct ConfigError {
 }
 
 impl AnalyzerConfig {
+    /// Lays `KBWATCH_CLICKHOUSE_URL`, `_USER`, `_PASSWORD` and `_DATABASE` over
+    /// the file: what differs between machines, and what nobody should read.
+    pub fn overlay(&mut self, variable: impl Fn(&str) -> Option<String>) {
+        let targets = [
+            ("KBWATCH_CLICKHOUSE_URL", &mut self.clickhouse.url),
+            ("KBWATCH_CLICKHOUSE_USER", &mut self.clickhouse.user),
+            ("KBWATCH_CLICKHOUSE_PASSWORD", &mut self.clickhouse.password),
+            ("KBWATCH_CLICKHOUSE_DATABASE", &mut self.clickhouse.database),
+        ];
+        for (name, target) in targets {
+            if let Some(value) = variable(name) {
+                *target = value;
+            }
+        }
+    }
+
     /// Refuses impossible values before a socket opens.
     pub fn check(&self) -> Result<(), ConfigError> {
         let refuse = |key: &str, value: &dyn std::fmt::Display, remedy: &str| {
@@ -199,5 +215,14 @@ mod tests {
     #[test]
     fn an_unknown_key_is_refused() {
         assert!(toml::from_str::<AnalyzerConfig>("lisssten = \"x\"").is_err());
+    }
+
+    #[test]
+    fn a_variable_wins_over_the_file() {
+        let mut config: AnalyzerConfig =
+            toml::from_str("[clickhouse]\nuser = \"reader\"\npassword = \"\"\n").unwrap();
+        config.overlay(|name| (name == "KBWATCH_CLICKHOUSE_PASSWORD").then(|| "s".to_owned()));
+        assert_eq!(config.clickhouse.password, "s");
+        assert_eq!(config.clickhouse.user, "reader");
     }
 }

@@ -21,18 +21,25 @@ pub struct MissingLibrary {
     pub looked_at: PathBuf,
 }
 
-/// Finds the library: the path given, else under `$KBWATCH_CACHE`, else under
+/// Finds the library: the path given, else `../lib` beside the running program
+/// (as the server bundle lays it out), else under `$KBWATCH_CACHE`, else under
 /// `~/.cache/kbwatch`.
 pub fn find_library(given: Option<&Path>) -> Result<PathBuf, MissingLibrary> {
-    let path = given.map_or_else(
-        || cache_folder().join(LIBRARY_FOLDER).join(LIBRARY_FILE),
-        Path::to_owned,
-    );
+    let path = given
+        .map(Path::to_owned)
+        .or_else(|| beside(&std::env::current_exe().ok()?))
+        .unwrap_or_else(|| cache_folder().join(LIBRARY_FOLDER).join(LIBRARY_FILE));
     if path.is_file() {
         Ok(path)
     } else {
         Err(MissingLibrary { looked_at: path })
     }
+}
+
+/// `bin/PROGRAM` and `lib/libchdb.so` under one folder.
+fn beside(program: &Path) -> Option<PathBuf> {
+    let path = program.parent()?.parent()?.join("lib").join(LIBRARY_FILE);
+    path.is_file().then_some(path)
 }
 
 fn cache_folder() -> PathBuf {
@@ -118,5 +125,16 @@ mod tests {
         let error = find_library(Some(Path::new("/nowhere/libchdb.so"))).unwrap_err();
         assert!(error.to_string().contains("/nowhere/libchdb.so"));
         assert!(error.to_string().contains("./run setup"));
+    }
+
+    #[test]
+    fn a_bundle_brings_its_library_beside_its_programs() {
+        let bundle = tempfile::tempdir().unwrap();
+        let program = bundle.path().join("bin/kbwatch");
+        assert_eq!(beside(&program), None);
+        let library = bundle.path().join("lib/libchdb.so");
+        std::fs::create_dir(bundle.path().join("lib")).unwrap();
+        std::fs::write(&library, b"").unwrap();
+        assert_eq!(beside(&program), Some(library));
     }
 }
