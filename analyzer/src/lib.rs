@@ -32,6 +32,7 @@ pub mod releases;
 mod remedy;
 mod shared;
 pub mod tell;
+mod understood;
 pub mod view;
 
 pub use baseline::{BaselineError, import_baseline};

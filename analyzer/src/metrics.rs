@@ -21,6 +21,7 @@ pub(crate) struct Metrics {
     devices: Whole,
     devices_silent: Whole,
     clusters_open: Whole,
+    strange_builds: Whole,
 }
 
 impl Metrics {
@@ -34,6 +35,7 @@ impl Metrics {
             devices: Whole::default(),
             devices_silent: Whole::default(),
             clusters_open: Whole::default(),
+            strange_builds: Whole::default(),
         };
         let registry = &mut metrics.registry;
         let named = |name: &str| format!("kbwatch_analyzer_{name}");
@@ -65,6 +67,11 @@ impl Metrics {
                 "Clusters that are not closed",
                 &metrics.clusters_open,
             ),
+            (
+                "strange_builds",
+                "Builds of Windows that write a log that is understood far less than elsewhere",
+                &metrics.strange_builds,
+            ),
         ];
         for (name, help, gauge) in gauges {
             registry.register(named(name), help, gauge.clone());
@@ -86,6 +93,9 @@ impl Metrics {
             .iter()
             .filter(|cluster| cluster.life != Life::Closed);
         self.clusters_open.set(open.count() as u64);
+        let builds = view.sources.iter().flat_map(|source| &source.builds);
+        let strange = builds.filter(|build| build.strange);
+        self.strange_builds.set(strange.count() as u64);
     }
 
     pub(crate) fn text(&self) -> String {

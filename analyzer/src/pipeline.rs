@@ -15,15 +15,18 @@ use crate::kb::KbTable;
 use crate::keep::{KeepError, keep};
 use crate::ledger::Ledger;
 use crate::load::memory::{read_birth, read_declared, read_memory};
-use crate::load::{LoadError, Loader, Reader};
+use crate::load::{LoadError, Loader, Reader, read_understood};
 use crate::look::Look;
 use crate::releases::Rollouts;
 use crate::shared::Shared;
 use crate::tell::{CodeMemory, Outbox};
-use crate::view::View;
+use crate::view::{SourceHealth, View};
 
 /// Key in `analyzer_state` that says that a baseline was brought along.
 pub(crate) const BASELINE_KEY: &str = "baseline_imported_at";
+
+/// Milliseconds between two sums of what collectors understood.
+const SOURCES_MS: i64 = 20_000;
 
 /// A cycle could not be finished; the next one tries again.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +55,9 @@ pub struct Analyzer {
     fleet: Fleet,
     kbs: KbTable,
     mind: Option<Mind>,
+    sources: Vec<SourceHealth>,
+    /// When the lines by source were summed up, if they were.
+    sources_at_ms: Option<i64>,
 }
 
 /// What survives a restart, read before the first cycle.
@@ -79,6 +85,8 @@ impl Analyzer {
             fleet: Fleet::default(),
             kbs: KbTable::shipped(),
             mind: None,
+            sources: Vec::new(),
+            sources_at_ms: None,
             config,
             client,
         }
@@ -92,6 +100,7 @@ impl Analyzer {
     /// Looks once and publishes what it saw.
     pub async fn cycle(&mut self, now_ms: i64) -> Result<Arc<View>, AnalyzerError> {
         let begun = Instant::now();
+        self.sum_up_sources(now_ms).await;
         if self.mind.is_none() {
             self.mind = Some(wake(&self.config, &self.client).await?);
         }
@@ -131,12 +140,30 @@ impl Analyzer {
         let view = Arc::new(View {
             cycle: self.cycle,
             took_ms,
+            sources: self.sources.clone(),
             ..view
         });
         tracing::debug!(changed = loaded.changed.len(), took_ms, "cycle done");
         self.shared.note_cycle(&view, loaded.changed.len());
         self.shared.publish(Arc::clone(&view));
         Ok(view)
+    }
+
+    /// Heartbeats are minutes apart, so these sums need not be newer. Without
+    /// them the picture is still worth making.
+    async fn sum_up_sources(&mut self, now_ms: i64) {
+        let fresh = |at_ms: i64| (0..SOURCES_MS).contains(&(now_ms - at_ms));
+        if self.sources_at_ms.is_some_and(fresh) {
+            return;
+        }
+        self.sources_at_ms = Some(now_ms);
+        match read_understood(&self.client).await {
+            Ok(sources) => self.sources = sources,
+            Err(error) => {
+                let source = std::error::Error::source(&error).map(ToString::to_string);
+                tracing::warn!(%error, source, "health of the data is as old as before");
+            }
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod cluster;
 mod rollout;
+mod source;
 
 use std::collections::BTreeMap;
 
@@ -16,6 +17,7 @@ pub use cluster::{
     RemedyStep, RepairSource, Said,
 };
 pub use rollout::{RolloutRows, RolloutStatus};
+pub use source::{BuildLines, LineCount, SourceHealth};
 
 /// The whole picture after one cycle.
 #[derive(Debug, Clone, PartialEq, Serialize, Default)]
@@ -40,6 +42,8 @@ pub struct View {
     pub new_codes: Vec<NewCode>,
     /// Devices that should speak and do not, longest silence first.
     pub silent: Vec<SilentDevice>,
+    /// How well each log is understood, by the build that wrote it.
+    pub sources: Vec<SourceHealth>,
 }
 
 /// The fleet in numbers.

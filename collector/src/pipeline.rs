@@ -17,7 +17,7 @@ use crate::identity::{self, IdentityError};
 use crate::outbox::Outbox;
 use crate::pace::Pace;
 use crate::pack::Packer;
-use crate::parse::{FileKind, ParseCounts};
+use crate::parse::FileKind;
 use crate::refused::RefusedFolder;
 use crate::remember::Notebook;
 use crate::spool::Spool;
@@ -26,8 +26,11 @@ use crate::traffic::Traffic;
 use crate::watch::facts::FactsSource;
 use crate::watch::source::{Archives, Source, SourcePlan};
 
+use self::lines::LineLedger;
+
 mod answers;
 mod health;
+mod lines;
 mod reading;
 mod spooling;
 
@@ -91,6 +94,7 @@ pub struct Collector {
     read_pace: Pace,
     send_pace: Pace,
     traffic: Traffic,
+    lines: LineLedger,
     counts: Counts,
 }
 
@@ -152,6 +156,7 @@ impl Collector {
             read_pace: Pace::new(config.read_max_bytes_per_s.into(), READ_SAVING_S),
             send_pace: Pace::new(config.send_max_bytes_per_s.into(), SEND_SAVING_S),
             traffic: Traffic::default(),
+            lines: LineLedger::default(),
             config,
         })
     }
@@ -257,12 +262,6 @@ impl Collector {
             counts.read_events += source.skipped_events();
         }
         counts
-    }
-
-    /// What was read of each source, and what of it no rule understood.
-    pub fn ledger(&self) -> Vec<(&'static str, ParseCounts)> {
-        let counts = |source: &Source| (source.name(), source.counts());
-        self.sources.iter().map(counts).collect()
     }
 
     pub(crate) fn config(&self) -> &CollectorConfig {

@@ -106,6 +106,10 @@ pub async fn run(
     }
     collector.flush(now_ms());
     drain(&mut collector, &mut sender).await?;
+    // Only where the gateway answers: it is no reason to stay.
+    if collector.pending().unreceipted_batches == 0 && collector.tell_last_lines(now_ms()) {
+        drain(&mut collector, &mut sender).await?;
+    }
     sender.close().await;
     status.stop(&collector, now_ms());
     Ok(conclude(&mut collector))
@@ -131,7 +135,7 @@ pub async fn run_once(
         let stepped = collector.finish(now_ms());
         tokio::task::yield_now().await;
         sender.exchange(&mut collector, now_ms())?;
-        if collector.pending().is_idle() {
+        if collector.pending().is_idle() && !collector.tell_last_lines(now_ms()) {
             break;
         }
         if collector.counts() != progress.0 {

@@ -5,7 +5,7 @@ use kbwatch_clickhouse_migrations::{Migration, migrations};
 
 pub use kbwatch_clickhouse_migrations::MigrateError;
 
-const MIGRATIONS: [Migration; 8] = migrations![
+const MIGRATIONS: [Migration; 9] = migrations![
     "0001_update_events",
     "0002_device_facts",
     "0003_presence",
@@ -14,6 +14,7 @@ const MIGRATIONS: [Migration; 8] = migrations![
     "0006_views",
     "0007_dead_letters_ttl",
     "0008_presence_sent_bytes",
+    "0009_source_lines",
 ];
 
 /// Remembers what was applied.

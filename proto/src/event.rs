@@ -180,8 +180,27 @@ pub struct FactsSnapshot {
 /// Most facts of one device.
 pub const MAX_FACTS: usize = 64;
 
-/// How a collector is doing; part of every heartbeat.
+/// Most sources that one heartbeat tells of.
+pub const MAX_SOURCES: usize = 16;
+
+/// How much of one source's lines the grammars understood, counted from the
+/// start of a run; see [`Health::counted_since_ms`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SourceLines {
+    /// Which log.
+    pub source: SourceKind,
+    /// Lines, or records where a log has no lines.
+    pub lines: u64,
+    /// Of these, lines that no rule made anything of.
+    pub unknown_lines: u64,
+    /// Failing result codes that records end with.
+    pub codes: u64,
+    /// Of these, codes that no rule knew.
+    pub unknown_codes: u64,
+}
+
+/// How a collector is doing; part of every heartbeat.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Health {
     /// Start of the process, milliseconds since 1970 UTC.
     pub started_at_ms: i64,
@@ -199,4 +218,13 @@ pub struct Health {
     pub dropped_events: u64,
     /// Bytes of batches sent in the last 24 hours, repeats included.
     pub sent_bytes_24h: u64,
+    /// What was read of each source, and what of it nobody understood.
+    pub sources: Vec<SourceLines>,
+    /// Build of the system while these lines were read, as `17763.3887`; empty
+    /// where it is not known.
+    pub os_build: String,
+    /// Since when `sources` counts: start of the process or of the build.
+    /// Totals of one run only grow, so that a repeated or lost heartbeat makes
+    /// no difference.
+    pub counted_since_ms: i64,
 }

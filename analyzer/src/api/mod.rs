@@ -35,6 +35,7 @@ pub fn router() -> Router<Arc<Shared>> {
         .route("/api/v1/rollouts/{name}", get(rollout))
         .route("/api/v1/silent", get(silent))
         .route("/api/v1/new-codes", get(new_codes))
+        .route("/api/v1/sources", get(sources))
         .route("/api/v1/devices/{id}", get(device))
         .route("/api/v1/events/{event_id}", get(event))
         .route("/api/v1/{*other}", get(nothing))
@@ -120,6 +121,10 @@ async fn new_codes(State(shared): Web) -> Response {
     Json(&shared.view().new_codes).into_response()
 }
 
+async fn sources(State(shared): Web) -> Response {
+    Json(&shared.view().sources).into_response()
+}
+
 async fn device(State(shared): Web, Path(id): Path<String>) -> Answer {
     let hint = "ids are those of the devices' certificates, in lower case";
     shared
@@ -158,7 +163,7 @@ async fn event(
 async fn nothing() -> Problem {
     Problem::missing(
         "there is no such address",
-        "begin with /api/v1/overview; others are kbs, clusters, rollouts, silent, new-codes, devices/{id}, events/{id}",
+        "begin with /api/v1/overview; others are kbs, clusters, rollouts, silent, new-codes, sources, devices/{id}, events/{id}",
     )
 }
 

@@ -154,6 +154,8 @@ fn age_of_data(reader: &Reader, view: &View) -> Markup {
             ]))
             " · "
             (text::ZONE.fill(lang, &[("zone", data(&zone))]))
+            " · "
+            a href="/data" { (text::NAV_DATA.of(lang)) }
         }
         @if old_ms > OLD_MS {
             p.alarm role="status" {

@@ -24,6 +24,7 @@ mod overview;
 mod reader;
 mod rollout;
 mod silent;
+mod sources;
 mod standing;
 #[rustfmt::skip]
 mod text;
@@ -61,6 +62,7 @@ pub fn router() -> Router<Arc<Shared>> {
         .route("/rollouts", get(rollouts_page))
         .route("/rollouts/{name}", get(rollout_page))
         .route("/silent", get(silent_page))
+        .route("/data", get(data_page))
         .route("/devices", get(find_device))
         .route("/devices/{id}", get(device_page))
         .route("/events/{event_id}", get(event_page))
@@ -153,6 +155,13 @@ async fn silent_page(State(shared): Web, reader: Reader) -> Response {
     let title = text::NAV_SILENT.of(reader.lang).to_owned();
     let page = Page::new(Section::Silent, title).with_api("/api/v1/silent");
     found(&page, &silent::page(&view, &reader), &view, &reader)
+}
+
+async fn data_page(State(shared): Web, reader: Reader) -> Response {
+    let view = shared.view();
+    let title = text::NAV_DATA.of(reader.lang).to_owned();
+    let page = Page::new(Section::Other, title).with_api("/api/v1/sources");
+    found(&page, &sources::page(&view, &reader), &view, &reader)
 }
 
 /// What the field "find device" asks for.

@@ -10,6 +10,7 @@ use super::number::{HOUR_MS, count, percent, time_and_age, usual};
 use super::reader::Reader;
 use super::rollout;
 use super::silent::{self, why};
+use super::sources;
 use super::text::{self, Phrase};
 use super::words::{CLASSES, data, word};
 use crate::view::{Cluster, KbStatus, NewCode, Point, SilentDevice, View};
@@ -28,6 +29,7 @@ pub(super) fn page(view: &View, reader: &Reader) -> Markup {
     let clusters: Vec<&Cluster> = view.clusters.iter().filter(|c| open(c)).collect();
     html! {
         (headline(view, &clusters, reader))
+        (sources::warning(view, reader.lang))
         (tiles(view, &clusters, reader))
         @if view.fleet.devices > 0 {
             section {

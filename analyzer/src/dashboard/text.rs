@@ -56,6 +56,7 @@ pub(super) const NAV_CLUSTERS: Phrase = say("Clusters", "故障群");
 pub(super) const NAV_ROLLOUTS: Phrase = say("Rollouts", "推送计划");
 pub(super) const NAV_SILENT: Phrase = say("Silent devices", "失联设备");
 pub(super) const NAV_DROP: Phrase = say("Read a log", "解读日志");
+pub(super) const NAV_DATA: Phrase = say("Health of the data", "数据健康状况");
 pub(super) const SKIP: Phrase = say("Skip to content", "跳到正文");
 pub(super) const FIND_DEVICE: Phrase = say("Device id", "设备编号");
 pub(super) const FIND: Phrase = say("Find", "查找");
@@ -321,6 +322,21 @@ pub(super) const ROLLOUT_UNKNOWN: Phrase = say("No rollout is named {name}", "�
 pub(super) const BACK: Phrase = say("Back to the overview", "返回总览");
 pub(super) const DATABASE_AWAY: Phrase = say("The database did not answer", "数据库没有响应");
 pub(super) const DATABASE_AWAY_HINT: Phrase = say("The other pages go on showing the last picture. Try again in a few seconds; if it stays, look at the log of kbwatch.", "其他页面继续显示最近一次的结果。请几秒后重试；若持续如此，请查看 kbwatch 的运行日志。");
+
+// Health of the data.
+pub(super) const UNDERSTOOD_NONE: Phrase = say("No collector has told what it understood yet", "尚无采集器报告日志解读情况");
+pub(super) const UNDERSTOOD_FINE: Phrase = say("Every log is understood as usual", "各类日志的解读情况均属正常");
+pub(super) const UNDERSTOOD_STRANGE: Phrase = say("A build of Windows writes something that is not understood", "有系统版本写出了无法解读的内容");
+pub(super) const UNDERSTOOD_HINT: Phrase = say("Most lines of a log say nothing of updates, so the share that is not understood is high everywhere. What counts is a build that differs from the others: its logs may hold failures that nobody sees. Send a log of such a device to whoever maintains the parsers.", "日志中大多数行与更新无关，因此无法解读的比例普遍较高。关键在于某个版本与其他版本不同：其日志中可能有无人察觉的失败。请将此类设备的日志交给维护解析规则的人员。");
+pub(super) const UNDERSTOOD_LINES: Phrase = say("{source} on build {build}: {here} of lines are not understood (elsewhere in the fleet: {there}), {devices} devices", "{source}，系统版本 {build}：{here} 的行无法解读（全网其他版本：{there}），涉及 {devices} 台设备");
+pub(super) const UNDERSTOOD_CODES: Phrase = say("{source} on build {build}: {here} of failing codes are not known (elsewhere in the fleet: {there}), {devices} devices", "{source}，系统版本 {build}：{here} 的错误代码不认识（全网其他版本：{there}），涉及 {devices} 台设备");
+pub(super) const WINDOWS_BUILD: Phrase = say("Windows build", "系统版本");
+pub(super) const BUILD_UNKNOWN: Phrase = say("build not known", "版本未知");
+pub(super) const LINES_READ: Phrase = say("Lines read", "已读行数");
+pub(super) const LINES_UNKNOWN: Phrase = say("Not understood", "无法解读");
+pub(super) const CODES_UNKNOWN: Phrase = say("Codes not known", "不认识的代码");
+pub(super) const WHOLE_FLEET: Phrase = say("whole fleet", "全网");
+pub(super) const UNLIKE_OTHERS: Phrase = say("unlike the others", "与其他版本不同");
 
 #[cfg(test)]
 mod tests {

@@ -11,6 +11,7 @@ mod lines;
 pub(crate) mod memory;
 mod rows;
 mod timeline;
+mod understood;
 
 use std::collections::HashSet;
 
@@ -26,6 +27,7 @@ use rows::{CountRow, EVENT_COLUMNS, EventRow, FactsRow, PresenceRow, records};
 
 pub use lines::{AttemptLine, DeviceTimeline, FactsLine, PresenceLine, TimelineEvent};
 pub use timeline::Reader;
+pub(crate) use understood::read_understood;
 
 /// Devices asked for in one statement: keeps the text of the statement small.
 const DEVICES_PER_QUERY: usize = 1_000;

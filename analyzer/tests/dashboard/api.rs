@@ -35,6 +35,9 @@ fn every_address_answers_with_its_part_of_the_picture() {
     );
     assert_eq!(get("silent").as_array().unwrap().len(), 13);
     assert_eq!(get("new-codes")[0]["devices"], 47);
+    let sources = get("sources");
+    assert_eq!(sources[1]["builds"][1]["strange"], true);
+    assert_eq!(sources[1]["builds"][1]["unknown_lines"], 4_018);
 }
 
 #[test]

@@ -17,6 +17,7 @@ pub(crate) fn paths() -> Vec<(&'static str, String)> {
         ("rollouts", "/rollouts".to_owned()),
         ("rollout", "/rollouts/2023-01%20production".to_owned()),
         ("silent", "/silent".to_owned()),
+        ("data", "/data".to_owned()),
         ("device", format!("/devices/{DEVICE}")),
         ("event", format!("/events/{:032x}?device={DEVICE}", 3)),
         ("drop", "/drop".to_owned()),

@@ -47,7 +47,7 @@ pub(crate) use self::time::show as show_time;
 use self::clock::OffsetClock;
 use self::grammar::Grammar;
 use self::report::Report;
-use self::split::Splitter;
+use self::split::{Line, Splitter};
 
 /// Version of the grammars; stands in every event.
 pub const PARSER_VERSION: u32 = 1;
@@ -72,6 +72,10 @@ pub struct ParseCounts {
     pub records: u64,
     /// Records that no grammar made anything of.
     pub unknown: u64,
+    /// Lines that begin no record and need no rule: further lines of a record
+    /// that were read, and empty ones.
+    #[serde(default)]
+    pub further_lines: u64,
     /// Failing result codes that records end with.
     #[serde(default)]
     pub codes: u64,
@@ -89,8 +93,30 @@ impl ParseCounts {
         self.cut_lines += more.cut_lines;
         self.records += more.records;
         self.unknown += more.unknown;
+        self.further_lines += more.further_lines;
         self.codes += more.codes;
         self.unknown_codes += more.unknown_codes;
+    }
+
+    /// Lines that no rule made anything of: records that nobody understood, and
+    /// lines outside every record. In a format that nobody knows, all of them.
+    pub fn unknown_lines(&self) -> u64 {
+        let outside = self.lines.saturating_sub(self.records + self.further_lines);
+        self.lines.min(self.unknown + outside)
+    }
+
+    /// What was counted since an earlier look.
+    #[must_use]
+    pub(crate) fn since(&self, earlier: &Self) -> Self {
+        Self {
+            lines: self.lines.saturating_sub(earlier.lines),
+            cut_lines: self.cut_lines.saturating_sub(earlier.cut_lines),
+            records: self.records.saturating_sub(earlier.records),
+            unknown: self.unknown.saturating_sub(earlier.unknown),
+            further_lines: self.further_lines.saturating_sub(earlier.further_lines),
+            codes: self.codes.saturating_sub(earlier.codes),
+            unknown_codes: self.unknown_codes.saturating_sub(earlier.unknown_codes),
+        }
     }
 
     /// Takes note of a record's failing code, and whether a rule knew it.
@@ -158,10 +184,7 @@ impl TextParser {
     /// Takes bytes in and appends the events that are complete.
     pub fn feed(&mut self, bytes: &[u8], out: &mut Vec<UpdateEvent>) {
         let (splitter, grammar, mut report) = self.parts(out);
-        splitter.feed(bytes, &mut |line| {
-            report.counts.lines += 1;
-            grammar.line(line, &mut report);
-        });
+        splitter.feed(bytes, &mut |line| read_line(grammar, line, &mut report));
         self.counts.cut_lines = self.splitter.cut_count();
     }
 
@@ -175,10 +198,7 @@ impl TextParser {
     /// Reads a last line without its end and tells everything: nothing follows.
     pub fn finish(&mut self, out: &mut Vec<UpdateEvent>) {
         let (splitter, grammar, mut report) = self.parts(out);
-        splitter.flush(&mut |line| {
-            report.counts.lines += 1;
-            grammar.line(line, &mut report);
-        });
+        splitter.flush(&mut |line| read_line(grammar, line, &mut report));
         grammar.close(&mut report);
         self.counts.cut_lines = self.splitter.cut_count();
     }
@@ -230,5 +250,14 @@ impl TextParser {
             out,
         };
         (&mut self.splitter, &mut self.grammar, report)
+    }
+}
+
+fn read_line(grammar: &mut Grammar, line: &Line<'_>, report: &mut Report<'_>) {
+    report.counts.lines += 1;
+    let records = report.counts.records;
+    grammar.line(line, report);
+    if report.counts.records == records && line.text.trim_ascii().is_empty() {
+        report.counts.further_lines += 1;
     }
 }

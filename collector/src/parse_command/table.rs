@@ -29,14 +29,14 @@ pub(super) fn print(parsed: &ParsedFile, out: &mut impl Write) -> io::Result<()>
     let counts = parsed.counts;
     writeln!(
         out,
-        "{} events, read as {} ({} lines, {} records, {} lines cut; not understood: {} records, \
+        "{} events, read as {} ({} lines, {} records, {} lines cut; not understood: {} lines, \
          {} of {} failing codes)",
         rows.len(),
         parsed.kind,
         counts.lines,
         counts.records,
         counts.cut_lines,
-        counts.unknown,
+        counts.unknown_lines(),
         counts.unknown_codes,
         counts.codes
     )

@@ -5,6 +5,7 @@ use kbwatch_proto::batch::{self, Contents};
 use kbwatch_proto::event::Health;
 
 use super::Collector;
+use super::lines::Read;
 use crate::outbox::Cargo;
 use crate::watch::source::Source;
 
@@ -63,8 +64,37 @@ impl Collector {
         self.seal(contents, cargo);
     }
 
+    /// Seals a last heartbeat if lines were read since the one before: what a
+    /// process counted ends with it. Returns whether there was something.
+    pub(crate) fn tell_last_lines(&mut self, now_ms: i64) -> bool {
+        if self.outbox.is_full() || !self.lines.has_news(&self.read_lines()) {
+            return false;
+        }
+        let contents = Contents {
+            health: Some(self.health(now_ms)),
+            ..Contents::default()
+        };
+        self.seal(contents, Cargo::Health);
+        true
+    }
+
+    fn read_lines(&self) -> Read {
+        let mut read = Read::new();
+        for source in &self.sources {
+            let (kind, counts) = (source.kind(), source.counts());
+            match read.iter_mut().find(|(known, _)| *known == kind) {
+                Some((_, sum)) => sum.add(counts),
+                None => read.push((kind, counts)),
+            }
+        }
+        read
+    }
+
     fn health(&mut self, now_ms: i64) -> Health {
         let counts = self.counts();
+        let read = self.read_lines();
+        let moment = (self.started_at_ms.unwrap_or(now_ms), now_ms);
+        let told = self.lines.tell(read, &self.snapshot, moment);
         Health {
             started_at_ms: self.started_at_ms.unwrap_or_default(),
             lag_bytes: self.sources.iter().map(Source::lag_bytes).sum(),
@@ -74,6 +104,9 @@ impl Collector {
             skipped_lines: counts.cut_lines + counts.skipped_events,
             dropped_events: counts.dropped_events,
             sent_bytes_24h: self.traffic.of_last_day(now_ms),
+            sources: told.sources,
+            os_build: told.os_build,
+            counted_since_ms: told.since_ms,
         }
     }
 }

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use kbwatch_proto::event::UpdateEvent;
+use kbwatch_proto::words::SourceKind;
 
 use crate::parse::{FileKind, ParseCounts};
 use crate::remember::RememberedFile;
@@ -124,6 +125,17 @@ impl Source {
 
     pub(crate) fn name(&self) -> &'static str {
         self.plan.name
+    }
+
+    /// Which log it is in the words of all stages.
+    pub(crate) fn kind(&self) -> SourceKind {
+        match self.plan.name {
+            "dism_log" => SourceKind::Dism,
+            "event_xml" => SourceKind::EventLog,
+            "installed_updates" => SourceKind::InstalledUpdates,
+            "windows_update_log" => SourceKind::WindowsUpdate,
+            _ => SourceKind::Cbs,
+        }
     }
 
     /// Looks for changes and reads what is new, archives first. A file that
@@ -277,10 +289,10 @@ impl Source {
             .collect()
     }
 
-    /// What the parsers counted, of files that are gone too.
+    /// What the parsers counted, of files that are gone or missed too.
     pub(crate) fn counts(&self) -> ParseCounts {
         let mut sum = self.closed_counts;
-        for file in self.files() {
+        for file in self.files().chain(&self.strays) {
             sum.add(file.counts());
         }
         sum

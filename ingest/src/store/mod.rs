@@ -17,6 +17,7 @@ mod pipeline;
 mod presence;
 mod replay;
 mod rows;
+mod source_lines;
 mod time_quality;
 mod unpack;
 mod unpark;

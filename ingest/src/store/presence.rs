@@ -16,6 +16,7 @@ use tracing::warn;
 
 use super::insert::Writer;
 use super::patience::Patience;
+use super::source_lines::LineBook;
 use super::time_quality::tick;
 use super::unpack::Heard;
 use crate::Metrics;
@@ -27,6 +28,7 @@ const DEVICES_PER_QUERY: usize = 1_000;
 #[derive(Debug, Default)]
 pub(crate) struct Presence {
     heard: HashMap<Arc<str>, Heard>,
+    lines: LineBook,
 }
 
 #[derive(Row, Serialize)]
@@ -64,15 +66,16 @@ struct KnownHealth {
 impl Presence {
     /// Notes a sign of life.
     pub(crate) fn note(&mut self, heard: Heard) {
+        self.lines.note(&heard);
         match self.heard.get_mut(&heard.device_id) {
             None => {
                 self.heard.insert(heard.device_id.clone(), heard);
             }
             Some(known) if heard.received_at_ms >= known.received_at_ms => {
-                let health = heard.health.or(known.health);
+                let health = heard.health.or(known.health.take());
                 *known = Heard { health, ..heard };
             }
-            Some(known) => known.health = known.health.or(heard.health),
+            Some(known) => known.health = known.health.take().or(heard.health),
         }
     }
 
@@ -82,7 +85,7 @@ impl Presence {
             return;
         }
         let limit = Duration::from_millis(writer.config.insert_deadline_ms);
-        let written = patience.within(limit, self.write(&writer.client)).await;
+        let written = patience.within(limit, self.write(writer)).await;
         match written.unwrap_or(Err(Error::TimedOut)) {
             Ok(()) => {
                 writer.metrics.presence_rows.inc_by(self.heard.len() as u64);
@@ -98,7 +101,12 @@ impl Presence {
         self.heard.clear();
     }
 
-    async fn write(&mut self, client: &Client) -> Result<(), Error> {
+    async fn write(&mut self, writer: &Writer) -> Result<(), Error> {
+        let client = &writer.client;
+        if let Err(failure) = self.lines.flush(client, &writer.metrics).await {
+            // Kept for the next time; whether devices live matters more.
+            warn!(%failure, "lines by source are late");
+        }
         self.recall_health(client).await?;
         let mut insert = client
             .insert::<PresenceRow<'_>>("presence")
@@ -146,13 +154,16 @@ impl KnownHealth {
             skipped_lines: self.skipped_lines,
             dropped_events: self.dropped_events,
             sent_bytes_24h: self.sent_bytes_24h,
+            ..Health::default()
         })
     }
 }
 
 impl<'a> PresenceRow<'a> {
     fn of(heard: &'a Heard) -> Self {
-        let health = heard.health.unwrap_or_default();
+        let told = heard.health.as_ref();
+        let silence = Health::default();
+        let health = told.unwrap_or(&silence);
         Self {
             device_id: &heard.device_id,
             last_heard_at: tick(heard.received_at_ms),
@@ -160,7 +171,7 @@ impl<'a> PresenceRow<'a> {
             clock_skew_ms: heard.sent_at_ms.saturating_sub(heard.received_at_ms),
             collector_version: &heard.collector_version,
             peer: &heard.peer,
-            started_at: heard.health.map(|health| tick(health.started_at_ms)),
+            started_at: told.map(|health| tick(health.started_at_ms)),
             lag_bytes: health.lag_bytes,
             unsent_events: health.unsent_events,
             spool_bytes: health.spool_bytes,
@@ -199,7 +210,7 @@ mod tests {
         presence.note(heard(2, None));
         let known = &presence.heard["pc-1"];
         assert_eq!(known.received_at_ms, 2);
-        assert_eq!(known.health.unwrap().lag_bytes, 7);
+        assert_eq!(known.health.as_ref().unwrap().lag_bytes, 7);
     }
 
     #[test]
@@ -209,6 +220,6 @@ mod tests {
         presence.note(heard(3, Some(9)));
         let known = &presence.heard["pc-1"];
         assert_eq!(known.received_at_ms, 5);
-        assert_eq!(known.health.unwrap().lag_bytes, 9);
+        assert_eq!(known.health.as_ref().unwrap().lag_bytes, 9);
     }
 }

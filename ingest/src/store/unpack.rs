@@ -72,10 +72,10 @@ fn judge(record: &JournalRecord, metrics: &Metrics) -> Opened {
         return whole(record, metrics, LetterKind::Batch, reason);
     }
     match unpack(batch) {
-        Ok(unpacked) => {
+        Ok(mut unpacked) => {
             let mut opened = empty(record, metrics, Fate::Stored);
             opened.bytes = batch.unpacked_len as usize;
-            let heard = heard(record, batch, unpacked.contents.health);
+            let heard = heard(record, batch, unpacked.contents.health.take());
             opened.heard = heard;
             sort_out(&mut opened, unpacked, record, metrics);
             opened

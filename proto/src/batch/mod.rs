@@ -5,6 +5,7 @@
 //! never costs its neighbours.
 
 mod fault;
+mod health;
 mod pack;
 mod row;
 #[cfg(test)]
@@ -13,7 +14,7 @@ mod unpack;
 
 use sha2::{Digest, Sha256};
 
-use crate::event::{FactsSnapshot, Health, MAX_EXTRA, MAX_FACTS, UpdateEvent};
+use crate::event::{FactsSnapshot, Health, MAX_EXTRA, MAX_FACTS, MAX_SOURCES, UpdateEvent};
 
 pub use fault::{PackError, RejectedRow, UnpackError};
 pub use pack::pack;
@@ -41,6 +42,10 @@ const MAX_STRINGS: usize = MAX_EVENTS * (26 + 2 * MAX_EXTRA);
 /// Most entries of facts in a block: those over [`MAX_FACTS`] are rejected by
 /// themselves, a flood of them with the whole batch.
 const MAX_FACT_ENTRIES: usize = 16 * MAX_FACTS;
+
+/// Most sources in a block's health: some too many are cut, a flood of them
+/// costs the whole batch.
+const MAX_SOURCE_ENTRIES: usize = 16 * MAX_SOURCES;
 
 const ZSTD_LEVEL: i32 = 1;
 

@@ -8,7 +8,7 @@ use prost::Message;
 use super::fault::PackError;
 use super::{
     Contents, FORMAT, MAX_EVENTS, MAX_PAYLOAD_LEN, MAX_TEXT_TOTAL, MAX_UNPACKED_LEN, ZSTD_LEVEL,
-    checksum,
+    checksum, health,
 };
 use crate::event::UpdateEvent;
 use crate::generated::events::v1 as wire;
@@ -81,16 +81,7 @@ pub(super) fn encode_block(contents: &Contents) -> wire::Block {
             observed_at_ms: facts.observed_at_ms,
             facts: facts.facts.clone().into_iter().collect(),
         }),
-        health: contents.health.map(|health| wire::Health {
-            started_at_ms: health.started_at_ms,
-            lag_bytes: health.lag_bytes,
-            unsent_events: health.unsent_events,
-            spool_bytes: health.spool_bytes,
-            refused_batches: health.refused_batches,
-            skipped_lines: health.skipped_lines,
-            dropped_events: health.dropped_events,
-            sent_bytes_24h: health.sent_bytes_24h,
-        }),
+        health: contents.health.as_ref().map(health::encode),
     }
 }
 

@@ -6,12 +6,12 @@ use prost::Message;
 
 use super::pack::{StringTable, encode_block, encode_event};
 use super::*;
-use crate::event::{MAX_EVIDENCE_LEN, MAX_TEXT_LEN};
+use crate::event::{MAX_EVIDENCE_LEN, MAX_TEXT_LEN, SourceLines};
 use crate::generated::events::v1 as wire;
 use crate::hex;
 use crate::ids::EventId;
 use crate::telemetry::Batch;
-use crate::words::{EventResult, Phase};
+use crate::words::{EventResult, Phase, SourceKind};
 
 fn event(kb: &str, evidence: &str) -> UpdateEvent {
     UpdateEvent {
@@ -58,6 +58,15 @@ fn a_batch_opens_to_what_was_packed() {
         }),
         health: Some(Health {
             lag_bytes: 9,
+            sources: vec![SourceLines {
+                source: SourceKind::Dism,
+                lines: 7,
+                unknown_lines: 5,
+                codes: 2,
+                unknown_codes: 1,
+            }],
+            os_build: "17763.3887".to_owned(),
+            counted_since_ms: 11,
             ..Health::default()
         }),
     };
@@ -219,6 +228,36 @@ fn facts_over_the_limit_are_rejected_whole_and_the_events_kept() {
 fn a_block_of_a_million_facts_is_refused_before_it_is_decoded() {
     let sealed = pack(&facts(100_000)).unwrap();
     assert!(matches!(unpack(&sealed), Err(UnpackError::Mismatch { .. })));
+}
+
+fn sealed(block: &[u8]) -> Batch {
+    let payload = zstd::bulk::compress(block, ZSTD_LEVEL).unwrap();
+    Batch {
+        format: FORMAT,
+        unpacked_len: u32::try_from(block.len()).unwrap(),
+        checksum: checksum(&payload),
+        payload,
+        ..Batch::default()
+    }
+}
+
+#[test]
+fn a_heartbeat_of_a_collector_that_did_not_tell_of_lines_still_opens() {
+    // A block with a health of lag_bytes = 9 alone, as it was sealed before.
+    let unpacked = unpack(&sealed(&[0x22, 0x02, 0x10, 0x09])).unwrap();
+    let health = unpacked.contents.health.unwrap();
+    assert_eq!((health.lag_bytes, health.sources.len()), (9, 0));
+}
+
+#[test]
+fn a_heartbeat_of_a_million_sources_is_refused_before_it_is_decoded() {
+    // Health of 2,000,000 bytes: empty messages in field 9.
+    let mut block = vec![0x22, 0x80, 0x89, 0x7a];
+    block.extend([0x4a, 0x00].repeat(1_000_000));
+    assert!(matches!(
+        unpack(&sealed(&block)),
+        Err(UnpackError::Mismatch { .. })
+    ));
 }
 
 proptest! {

@@ -7,10 +7,10 @@ use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_f
 use super::fault::{RejectedRow, UnpackError};
 use super::row::decode_event;
 use super::{
-    FORMAT, MAX_EVENTS, MAX_FACT_ENTRIES, MAX_STRINGS, MAX_TEXT_TOTAL, MAX_UNPACKED_LEN, Unpacked,
-    checksum,
+    FORMAT, MAX_EVENTS, MAX_FACT_ENTRIES, MAX_SOURCE_ENTRIES, MAX_STRINGS, MAX_TEXT_TOTAL,
+    MAX_UNPACKED_LEN, Unpacked, checksum, health,
 };
-use crate::event::{FactsSnapshot, Health, MAX_FACTS};
+use crate::event::{FactsSnapshot, MAX_FACTS};
 use crate::generated::events::v1 as wire;
 use crate::telemetry::Batch;
 
@@ -50,11 +50,16 @@ pub fn unpack(batch: &Batch) -> Result<Unpacked, UnpackError> {
     decode_block(block)
 }
 
-/// Counts rows, strings and facts before they are decoded: an empty row takes
+/// Field of the facts in a `Facts`, and of the sources in a `Health`.
+const FACTS_FIELD: u32 = 3;
+const SOURCES_FIELD: u32 = 9;
+
+/// Counts rows, strings, facts and sources before they are decoded: an empty row takes
 /// two bytes in a block and hundreds in memory, so a block within its size limit
 /// could still exhaust a store.
 fn check_size(mut block: &[u8]) -> Result<(), UnpackError> {
-    let (mut strings, mut events, mut facts) = (0_usize, 0_usize, 0_usize);
+    let (mut strings, mut events) = (0_usize, 0_usize);
+    let (mut facts, mut sources) = (0_usize, 0_usize);
     while !block.is_empty() {
         let (tag, wire_type) = decode_key(&mut block).map_err(UnpackError::Decode)?;
         let field = block;
@@ -64,28 +69,32 @@ fn check_size(mut block: &[u8]) -> Result<(), UnpackError> {
             1 => strings += 1,
             2 => events += 1,
             3 if wire_type == WireType::LengthDelimited => {
-                facts += count_facts(&field[..field.len() - block.len()])?;
+                facts += count_fields(&field[..field.len() - block.len()], FACTS_FIELD)?;
+            }
+            4 if wire_type == WireType::LengthDelimited => {
+                sources += count_fields(&field[..field.len() - block.len()], SOURCES_FIELD)?;
             }
             _ => {}
         }
-        if events > MAX_EVENTS || strings > MAX_STRINGS || facts > MAX_FACT_ENTRIES {
+        let rows = events > MAX_EVENTS || strings > MAX_STRINGS;
+        if rows || facts > MAX_FACT_ENTRIES || sources > MAX_SOURCE_ENTRIES {
             return Err(UnpackError::Mismatch {
-                what: "rows, strings or facts over the limit",
+                what: "rows, strings, facts or sources over the limit",
             });
         }
     }
     Ok(())
 }
 
-/// Entries of one length-delimited `Facts`.
-fn count_facts(mut facts: &[u8]) -> Result<usize, UnpackError> {
+/// How often a field stands in one length-delimited message.
+fn count_fields(mut message: &[u8], wanted: u32) -> Result<usize, UnpackError> {
     let mut entries = 0;
-    decode_varint(&mut facts).map_err(UnpackError::Decode)?;
-    while !facts.is_empty() {
-        let (tag, wire_type) = decode_key(&mut facts).map_err(UnpackError::Decode)?;
-        skip_field(wire_type, tag, &mut facts, DecodeContext::default())
+    decode_varint(&mut message).map_err(UnpackError::Decode)?;
+    while !message.is_empty() {
+        let (tag, wire_type) = decode_key(&mut message).map_err(UnpackError::Decode)?;
+        skip_field(wire_type, tag, &mut message, DecodeContext::default())
             .map_err(UnpackError::Decode)?;
-        entries += usize::from(tag == 3);
+        entries += usize::from(tag == wanted);
     }
     Ok(entries)
 }
@@ -116,16 +125,7 @@ fn decode_block(block: wire::Block) -> Result<Unpacked, UnpackError> {
             Err(reason) => unpacked.rejected_facts = Some(reason),
         }
     }
-    unpacked.contents.health = block.health.map(|health| Health {
-        started_at_ms: health.started_at_ms,
-        lag_bytes: health.lag_bytes,
-        unsent_events: health.unsent_events,
-        spool_bytes: health.spool_bytes,
-        refused_batches: health.refused_batches,
-        skipped_lines: health.skipped_lines,
-        dropped_events: health.dropped_events,
-        sent_bytes_24h: health.sent_bytes_24h,
-    });
+    unpacked.contents.health = block.health.map(health::decode);
     Ok(unpacked)
 }
 

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use kbwatch_analyzer::view::{
-    CodeCount, Fleet, KbStatus, NewCode, Outcomes, Point, Rate, RolloutRows, RolloutStatus,
-    SilentDevice, Slice, View,
+    BuildLines, CodeCount, Fleet, KbStatus, LineCount, NewCode, Outcomes, Point, Rate, RolloutRows,
+    RolloutStatus, SilentDevice, Slice, SourceHealth, View,
 };
 
 mod cluster;
@@ -249,6 +249,53 @@ pub(crate) fn rich(now_ms: i64) -> View {
             devices: 47,
         }],
         silent: silence,
+        sources: vec![
+            source(
+                "cbs",
+                &[("17763.3770", 1_812_000), ("17763.3887", 641_200)],
+                "",
+            ),
+            source(
+                "event_log",
+                &[("17763.3770", 91_300), ("19044.2486", 4_100)],
+                "19044.2486",
+            ),
+        ],
+    }
+}
+
+/// A log on some builds, one of them writing what nobody understands.
+fn source(name: &str, builds: &[(&str, u64)], strange: &str) -> SourceHealth {
+    let count = |lines: u64, unknown_lines: u64| LineCount {
+        lines,
+        unknown_lines,
+        codes: lines / 100,
+        unknown_codes: lines / 9_000,
+    };
+    let builds = builds.iter().map(|(os_build, lines)| {
+        let strange = *os_build == strange;
+        BuildLines {
+            os_build: (*os_build).to_owned(),
+            devices: lines / 900,
+            count: count(
+                *lines,
+                if strange {
+                    lines * 98 / 100
+                } else {
+                    lines * 81 / 100
+                },
+            ),
+            last_heard_ms: 1_673_427_600_000,
+            strange,
+        }
+    });
+    let builds: Vec<BuildLines> = builds.collect();
+    let all = builds.iter().map(|build| build.count.lines).sum();
+    let unknown = builds.iter().map(|build| build.count.unknown_lines).sum();
+    SourceHealth {
+        source: name.to_owned(),
+        fleet: count(all, unknown),
+        builds,
     }
 }
 
@@ -261,6 +308,7 @@ pub(crate) fn quiet(now_ms: i64) -> View {
         rollouts: Vec::new(),
         new_codes: Vec::new(),
         silent: Vec::new(),
+        sources: Vec::new(),
         fleet: Fleet {
             silent: 0,
             present: 2_000,

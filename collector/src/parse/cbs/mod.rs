@@ -130,13 +130,14 @@ impl CbsGrammar {
 
     fn continuation(&mut self, line: &Line<'_>, report: &mut Report<'_>) {
         let text = line.text.trim_ascii();
-        if text.is_empty() || self.record.ordinal == 0 && self.headless(line, report) {
+        if text.is_empty() {
             return;
         }
-        if self.hash_line(text) || self.summary_line(text, Some(line), report) {
-            return;
-        }
-        self.row_reason(text);
+        let read = self.record.ordinal == 0 && self.headless(line, report)
+            || self.hash_line(text)
+            || self.summary_line(text, Some(line), report)
+            || self.row_reason(text);
+        report.counts.further_lines += u64::from(read);
     }
 
     /// A line of an excerpt whose records lost their heads: the message alone.

@@ -53,13 +53,15 @@ impl CbsGrammar {
     }
 
     /// `Repair failed: Missing replacement payload.` after a row of Windows 8.
-    pub(super) fn row_reason(&mut self, text_line: &[u8]) {
-        if let Some(reason) = text_line.strip_prefix(b"Repair failed: ")
-            && let Some(row) = &mut self.row
-        {
+    pub(super) fn row_reason(&mut self, text_line: &[u8]) -> bool {
+        let Some(reason) = text_line.strip_prefix(b"Repair failed: ") else {
+            return false;
+        };
+        if let Some(row) = &mut self.row {
             let reason = text(reason.strip_suffix(b".").unwrap_or(reason));
             row.enrich(|event| put(event, "reason", reason));
         }
+        true
     }
 
     pub(super) fn close_row(&mut self, report: &mut Report<'_>) {

@@ -16,5 +16,6 @@ mod lists;
 mod load;
 mod outages;
 mod poison;
+mod understood;
 mod windows;
 mod wine;
