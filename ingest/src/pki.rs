@@ -206,9 +206,21 @@ impl Authority {
     /// # Errors
     /// [`PkiError::Make`], for an id that no certificate can carry.
     pub fn importer(&self, id: &str) -> Result<CertifiedKey, PkiError> {
+        self.with_role(id, "importer")
+    }
+
+    /// Certificate of someone who carries what devices made and signed.
+    ///
+    /// # Errors
+    /// The id can be no name.
+    pub fn carrier(&self, id: &str) -> Result<CertifiedKey, PkiError> {
+        self.with_role(id, "carrier")
+    }
+
+    fn with_role(&self, id: &str, role: &str) -> Result<CertifiedKey, PkiError> {
         self.client(
             id,
-            &[format!("{DEVICE_URN}{id}"), format!("{ROLE_URN}importer")],
+            &[format!("{DEVICE_URN}{id}"), format!("{ROLE_URN}{role}")],
         )
     }
 

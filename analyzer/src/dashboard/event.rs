@@ -59,6 +59,8 @@ fn fields(event: &TimelineEvent, reader: &Reader) -> Vec<(&'static str, Markup)>
         ("file", &event.file),
         ("origin", &event.origin),
         ("event_id", &event.event_id),
+        ("imported_by", &event.imported_by),
+        ("imported_from", &event.imported_from),
     ];
     fields.push(("source_kind", word(SOURCES, lang, &event.source_kind)));
     for (key, value) in texts.into_iter().filter(|(_, value)| stated(value)) {

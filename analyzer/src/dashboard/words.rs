@@ -130,6 +130,8 @@ pub(super) const CLASSES: Words = &[
 /// Fields of an event beyond those that the pages name themselves.
 pub(super) const FIELDS: Words = &[
     ("event_id", say("record id", "记录编号")),
+    ("imported_by", say("brought by", "导入者")),
+    ("imported_from", say("brought from", "导入来源")),
     ("source_kind", say("log", "日志类别")),
     ("origin", say("log name", "日志名称")),
     ("position", say("line or record number", "行号或记录号")),

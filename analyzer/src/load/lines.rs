@@ -97,4 +97,8 @@ pub struct TimelineEvent {
     pub file: String,
     /// The record's text, masked.
     pub evidence: String,
+    /// Who brought the log by hand, or empty.
+    pub imported_by: String,
+    /// From where, or empty.
+    pub imported_from: String,
 }

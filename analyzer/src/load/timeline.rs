@@ -23,7 +23,8 @@ const EVENT_COLUMNS: &str = "lower(hex(event_id)) AS event_id, \
     toUnixTimestamp64Milli(coalesce(occurred_at, printed_at)) AS at_ms, \
     occurred_at IS NOT NULL AS utc, toString(source_kind) AS source_kind, \
     toString(origin) AS origin, position, toString(phase) AS phase, \
-    toString(result) AS result, hresult, toString(kb) AS kb, component, file, evidence";
+    toString(result) AS result, hresult, toString(kb) AS kb, component, file, evidence, \
+    extra['imported_by'] AS imported_by, extra['imported_from'] AS imported_from";
 
 /// When it happened, as far as is known, for the order of a timeline: a time
 /// that a log printed without a zone is brought to UTC by the device's usual
@@ -48,6 +49,8 @@ struct EventLine {
     component: String,
     file: String,
     evidence: String,
+    imported_by: String,
+    imported_from: String,
 }
 
 #[derive(Row, Deserialize)]
@@ -241,6 +244,8 @@ fn timeline_event(row: EventLine) -> TimelineEvent {
         component: row.component,
         file: row.file,
         evidence: row.evidence,
+        imported_by: row.imported_by,
+        imported_from: row.imported_from,
     }
 }
 

@@ -27,7 +27,8 @@ pub enum Command {
     Up(Up),
     /// Say what update logs tell, in plain words, and hand them to a running river.
     Drop(Drop),
-    /// Issue the certificate with which a device's collector connects.
+    /// Issue the certificate with which a device's collector, or whoever brings
+    /// logs by hand, connects.
     Enroll(Enroll),
     /// Declare to a running river what is to be on which devices by when.
     Rollout(Rollout),
@@ -108,9 +109,26 @@ pub struct Enroll {
     /// Folder for the three files.
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub out: PathBuf,
-    /// The device, as it will be called for life.
+    /// What it may do: `device` speaks for itself, `importer` brings logs that
+    /// people collected on any device, `carrier` brings what devices signed.
+    #[arg(long, value_enum, value_name = "ROLE", default_value_t)]
+    pub role: EnrollRole,
+    /// The device, as it will be called for life; for other roles the name of
+    /// whoever brings the logs.
     #[arg(value_name = "ID")]
     pub device: String,
+}
+
+/// For whom a certificate speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum EnrollRole {
+    /// For itself.
+    #[default]
+    Device,
+    /// For any device, with logs that people collected.
+    Importer,
+    /// For any device that signed what is brought.
+    Carrier,
 }
 
 /// Declare to a running river what is to be on which devices by when.

@@ -12,7 +12,7 @@ use kbwatch_ingest::config::TlsConfig;
 use kbwatch_ingest::pki::{Authority, PkiError};
 use kbwatch_proto::identity::device_id_is_valid;
 
-use crate::cli::Enroll;
+use crate::cli::{Enroll, EnrollRole};
 use crate::stage::chain;
 
 /// Where the gateway's files are kept in a folder of certificates.
@@ -59,7 +59,7 @@ pub enum EnrollError {
 pub fn run(args: &Enroll) -> ExitCode {
     let device_id = args.device.to_lowercase();
     let (told, code) = if device_id_is_valid(&device_id) {
-        match enroll(&args.data, &device_id, &args.out) {
+        match enroll(&args.data, &device_id, args.role, &args.out) {
             Ok([cert, key, ca]) => {
                 let told = format!(
                     "[tls]\nca = {:?}\ncert = {:?}\nkey = {:?}\n",
@@ -80,9 +80,14 @@ pub fn run(args: &Enroll) -> ExitCode {
     ExitCode::from(code)
 }
 
-/// Writes certificate, key and authority for a device's collector, and says
-/// where.
-pub fn enroll(data: &Path, device_id: &str, out: &Path) -> Result<[PathBuf; 3], EnrollError> {
+/// Writes certificate, key and authority for a device's collector, or for
+/// someone who brings logs, and says where.
+pub fn enroll(
+    data: &Path,
+    device_id: &str,
+    role: EnrollRole,
+    out: &Path,
+) -> Result<[PathBuf; 3], EnrollError> {
     // A mistyped folder must not found an authority that no gateway trusts.
     if !folder(data).join("ca.pem").is_file() {
         return Err(EnrollError::NoRiver {
@@ -95,7 +100,12 @@ pub fn enroll(data: &Path, device_id: &str, out: &Path) -> Result<[PathBuf; 3], 
         source,
     })?;
     let out = out.as_path();
-    let (cert, key) = authority.device(device_id)?.write(out, device_id)?;
+    let certified = match role {
+        EnrollRole::Device => authority.device(device_id)?,
+        EnrollRole::Importer => authority.importer(device_id)?,
+        EnrollRole::Carrier => authority.carrier(device_id)?,
+    };
+    let (cert, key) = certified.write(out, device_id)?;
     let ca = out.join("ca.pem");
     std::fs::write(&ca, authority.cert_pem()).map_err(|source| PkiError::Keep {
         path: ca.clone(),
@@ -121,10 +131,10 @@ mod tests {
     fn an_enrolled_device_gets_three_files() {
         let data = tempfile::tempdir().unwrap();
         let out = tempfile::tempdir().unwrap();
-        let mistyped = enroll(data.path(), "teller-7", out.path()).unwrap_err();
+        let mistyped = enroll(data.path(), "teller-7", EnrollRole::Device, out.path()).unwrap_err();
         assert!(matches!(mistyped, EnrollError::NoRiver { .. }));
         prepare(&folder(data.path()), &["localhost".to_owned()]).unwrap();
-        let files = enroll(data.path(), "teller-7", out.path()).unwrap();
+        let files = enroll(data.path(), "teller-7", EnrollRole::Device, out.path()).unwrap();
         assert!(files.iter().all(|file| file.is_file()));
         assert!(files[0].ends_with("teller-7.pem"));
     }

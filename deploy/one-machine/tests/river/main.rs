@@ -5,6 +5,7 @@
     reason = "a test's helper fails the test as a test does"
 )]
 
+mod by_hand;
 mod chaos;
 mod drop;
 mod harness;

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use kbwatch_collector::{CollectorConfig, SourcesConfig, TlsConfig, run_once};
+use kbwatch_one_machine::cli::EnrollRole;
 use kbwatch_one_machine::pki;
 use serde_json::Value;
 use tokio::sync::watch;
@@ -47,7 +48,7 @@ fn strange_format() -> String {
 /// One look at a log by a device's collector, until all is receipted.
 fn look_once(plan: &Plan, folder: &Path, device: &str, ubr: &str) {
     let home = folder.join(device);
-    let [cert, key, ca] = pki::enroll(&plan.data, device, &home).unwrap();
+    let [cert, key, ca] = pki::enroll(&plan.data, device, EnrollRole::Device, &home).unwrap();
     let facts = format!("{{\"os_build\": \"17763\", \"ubr\": \"{ubr}\"}}");
     fs::write(home.join("facts.json"), facts).unwrap();
     let config = CollectorConfig {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use kbwatch_clickhouse_engine::{Connection, testing};
 use kbwatch_collector::parse::{FileKind, parse_file};
+use kbwatch_one_machine::cli::EnrollRole;
 use kbwatch_one_machine::pki;
 
 use crate::harness::{PATIENCE, Plan, UpProcess, eventually};
@@ -48,7 +49,7 @@ impl World {
         ];
         let river = tokio::task::block_in_place(|| plan.start());
         let home = wine.drive_c().join("ProgramData/kbwatch");
-        pki::enroll(&plan.data, DEVICE, &home).unwrap();
+        pki::enroll(&plan.data, DEVICE, EnrollRole::Device, &home).unwrap();
         let config = format!(
             "gateway = 'https://localhost:{}'\npoll_ms = 20\ncheckpoint_s = 0\n\
              batch_max_events = 20\nbackoff_max_ms = 200\nstart_spread_ms = 0\nutc_offset_minutes = 480\n{settings}\n\
