@@ -209,6 +209,14 @@ pub enum ConfigError {
         /// What to write instead.
         remedy: String,
     },
+    /// A value that cannot be left out.
+    #[error("{key} is missing: {remedy}")]
+    Missing {
+        /// The key, with its table.
+        key: &'static str,
+        /// What to write.
+        remedy: &'static str,
+    },
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ enum Command {
     /// (default: info), to standard error.
     ///
     /// Exit: 0 stopped with everything sent receipted, 1 something was left
-    /// (it goes again at the next start), 64 wrong usage or configuration, 73
+    /// (it goes again at the next start), 2 with `--once`: no log could be read, 64 wrong usage or configuration, 73
     /// the state folder is not writable or another collector uses it.
     Run(RunArgs),
     /// Print the update events that log files hold.

@@ -264,6 +264,17 @@ impl Collector {
         counts
     }
 
+    /// Logs that are named and cannot be read: not there, or not for us.
+    pub fn unreadable_logs(&self) -> Vec<&Path> {
+        let unreadable = self.sources.iter().filter(|source| !source.is_readable());
+        unreadable.map(Source::path).collect()
+    }
+
+    /// Whether any log was found that can be read.
+    pub fn reads_something(&self) -> bool {
+        self.sources.iter().any(Source::is_readable)
+    }
+
     pub(crate) fn config(&self) -> &CollectorConfig {
         &self.config
     }

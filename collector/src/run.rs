@@ -34,6 +34,8 @@ pub struct RunSummary {
     pub counts: Counts,
     /// What was not: batches without a receipt go again at the next start.
     pub left: Pending,
+    /// Whether any of the logs that are named could be read.
+    pub reads_something: bool,
 }
 
 impl RunSummary {
@@ -182,5 +184,6 @@ fn conclude(collector: &mut Collector) -> RunSummary {
     RunSummary {
         counts: collector.counts(),
         left: collector.pending(),
+        reads_something: collector.reads_something(),
     }
 }

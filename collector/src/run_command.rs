@@ -11,6 +11,9 @@ use crate::send::SendError;
 /// Exit status of a wrong command line or configuration.
 pub const EXIT_USAGE: u8 = 64;
 
+/// Exit status of a single pass that found no log to read.
+pub const EXIT_NO_LOG: u8 = 2;
+
 /// Exit status when another collector uses the same state folder.
 pub const EXIT_IN_USE: u8 = 73;
 
@@ -24,7 +27,7 @@ pub struct RunArgs {
     #[cfg_attr(windows, arg(default_value = r"C:\ProgramData\kbwatch\collector.toml"))]
     pub config: PathBuf,
     /// Reads everything that is there, waits for the receipts and exits: 0 if
-    /// all is durable, else 1.
+    /// all is durable, 2 if none of the logs could be read, else 1.
     #[arg(long)]
     pub once: bool,
 }
@@ -108,6 +111,12 @@ fn conclude(summary: &RunSummary, once: bool) -> u8 {
         unreceipted_batches = summary.left.unreceipted_batches,
         "collector stopped"
     );
+    if once && !summary.reads_something {
+        tracing::error!(
+            "no log could be read: correct the paths under [sources] of the configuration; kbwatch-collector check shows each"
+        );
+        return EXIT_NO_LOG;
+    }
     let well = if once {
         summary.is_complete()
     } else {

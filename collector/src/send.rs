@@ -23,6 +23,7 @@ use crate::pipeline::Collector;
 mod backoff;
 pub(crate) mod deliver;
 mod stream;
+pub(crate) mod why;
 
 pub use self::deliver::DeliverError;
 

@@ -41,6 +41,8 @@ pub(crate) struct Status {
     pub(crate) skipped_events: u64,
     pub(crate) cut_lines: u64,
     pub(crate) unreceipted_batches: u64,
+    /// Logs that are named and cannot be read.
+    pub(crate) unreadable_logs: Vec<PathBuf>,
 }
 
 impl Status {
@@ -113,6 +115,8 @@ impl StatusTeller {
         status.skipped_events = counts.skipped_events;
         status.cut_lines = counts.cut_lines;
         status.unreceipted_batches = collector.pending().unreceipted_batches;
+        let unreadable = collector.unreadable_logs();
+        status.unreadable_logs = unreadable.into_iter().map(Path::to_owned).collect();
         let outcome = self.replace();
         if let Err(error) = &outcome
             && !self.in_trouble

@@ -40,6 +40,13 @@ pub(super) fn look(
             "name the logs under [sources] of the configuration",
         );
     }
+    let missing = |(_, path): &(&str, &Path)| matches!(path.try_exists(), Ok(false));
+    if !sources.is_empty() && sources.iter().all(missing) {
+        screen.fault(
+            "none of the logs is there",
+            "correct the paths under [sources] of the configuration",
+        );
+    }
     for (at, (name, path)) in sources.into_iter().enumerate() {
         let label = if at == 0 { "reads" } else { "" };
         let text = describe(name, path, &memory.take_files(name), now_ms, screen);

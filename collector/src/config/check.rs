@@ -68,11 +68,10 @@ impl CollectorConfig {
             return refuse("write https://host:port");
         };
         match (uri.scheme_str(), &self.tls, &self.declared_device) {
-            (Some("https"), None, _) => Err(impossible(
-                "tls",
-                &"",
-                "https needs the paths tls.ca, tls.cert and tls.key",
-            )),
+            (Some("https"), None, _) => Err(ConfigError::Missing {
+                key: "tls",
+                remedy: "https needs a table [tls] with the paths ca, cert and key",
+            }),
             (Some("https"), Some(_), Some(declared)) => Err(impossible(
                 "declared_device",
                 declared,
@@ -82,11 +81,10 @@ impl CollectorConfig {
                 refuse("use https: without TLS only a gateway on this machine is spoken to")
             }
             (Some("http"), Some(_), _) => refuse("use https, or remove the table tls"),
-            (Some("http"), None, None) => Err(impossible(
-                "declared_device",
-                &"",
-                "say who this is: with http there is no certificate to say it",
-            )),
+            (Some("http"), None, None) => Err(ConfigError::Missing {
+                key: "declared_device",
+                remedy: "say who this is: with http there is no certificate to say it",
+            }),
             (Some("http"), None, Some(declared)) if declared.trim().is_empty() => {
                 Err(impossible("declared_device", declared, "name the device"))
             }
@@ -137,6 +135,7 @@ mod tests {
     fn refusal(config: &CollectorConfig) -> (String, String) {
         match config.check() {
             Err(ConfigError::Impossible { key, remedy, .. }) => (key, remedy),
+            Err(ConfigError::Missing { key, remedy }) => (key.to_owned(), remedy.to_owned()),
             other => panic!("expected a refusal, got {other:?}"),
         }
     }

@@ -25,15 +25,17 @@ impl CollectorConfig {
             path: path.to_owned(),
             message,
         };
-        // Read once without variables, so that a mistake is shown in its line.
-        toml::from_str::<Self>(&text).map_err(|error| malformed(error.to_string()))?;
         let mut table: toml::Table =
             toml::from_str(&text).map_err(|error| malformed(error.to_string()))?;
+        check_tables(&table)?;
+        // Read once without variables, so that a mistake is shown in its line.
+        toml::from_str::<Self>(&text).map_err(|error| malformed(error.to_string()))?;
         for (name, value) in variables {
             if let Some(key) = name.strip_prefix(VARIABLE_PREFIX) {
                 set_key(&mut table, &key.to_lowercase(), &value);
             }
         }
+        check_tables(&table)?;
         let config: Self = toml::Value::Table(table).try_into().map_err(|error| {
             let text: String = toml::de::Error::to_string(&error);
             malformed(format!("with {VARIABLE_PREFIX}* variables: {text}"))
@@ -41,6 +43,31 @@ impl CollectorConfig {
         config.check()?;
         Ok(config)
     }
+}
+
+/// Refuses `tls = "…"` by what to write: a parser would speak of types.
+fn check_tables(table: &toml::Table) -> Result<(), ConfigError> {
+    let tables = [
+        (
+            "tls",
+            "write a table: [tls] with the paths ca, cert and key, each in a line of its own; without TLS leave it out",
+        ),
+        (
+            "sources",
+            "write a table: [sources] with the paths of the logs, each in a line of its own",
+        ),
+    ];
+    for (key, remedy) in tables {
+        if let Some(value) = table.get(key).filter(|value| !value.is_table()) {
+            let value = value.as_str().unwrap_or("(no table)");
+            return Err(ConfigError::Impossible {
+                key: key.to_owned(),
+                value: value.to_owned(),
+                remedy: remedy.to_owned(),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Sets `a__b` as key `b` of table `a`. A text becomes a number or a truth
@@ -103,6 +130,29 @@ mod tests {
         assert!(load(text, &[]).unwrap_err().to_string().contains("gatway"));
         let error = load("", &[("KBWATCH_COLLECTOR_GATWAY", "x")]).unwrap_err();
         assert!(error.to_string().contains("gatway"));
+    }
+
+    #[test]
+    fn a_table_that_is_a_text_is_refused_with_what_to_write() {
+        let text = "gateway = \"https://gw:7443\"\ntls = \"\"";
+        let refused = load(text, &[]).unwrap_err().to_string();
+        assert!(
+            refused.starts_with("tls = \"\" cannot be: write a table: [tls]"),
+            "{refused}"
+        );
+        let missing = load("gateway = \"https://gw:7443\"\nstate_dir = \"/tmp\"", &[]);
+        let missing = missing.unwrap_err().to_string();
+        assert!(
+            missing.starts_with("tls is missing: https needs a table [tls]"),
+            "{missing}"
+        );
+        let variable = load("", &[("KBWATCH_COLLECTOR_TLS", "ca.pem")]);
+        assert!(
+            variable
+                .unwrap_err()
+                .to_string()
+                .contains("[tls] with the paths")
+        );
     }
 
     #[test]

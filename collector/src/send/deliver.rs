@@ -12,6 +12,7 @@ use tonic::Code;
 
 use super::backoff::Backoff;
 use super::stream::{Settings, chain};
+use super::why::explain;
 use super::{SendError, millis};
 use crate::config::CollectorConfig;
 use crate::run::now_ms;
@@ -26,7 +27,7 @@ pub enum DeliverError {
     #[error("the gateway refuses this certificate: {0}")]
     Denied(String),
     /// No answer for as long as `receipt_timeout_ms`; try again later.
-    #[error("the gateway gives no receipts: {0}")]
+    #[error("the gateway gives no receipts: {why}", why = explain(.0))]
     Silent(String),
 }
 

@@ -10,8 +10,10 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 
 use super::backoff::Backoff;
+use super::why::explain;
 use super::{SendError, millis};
 use crate::config::{CollectorConfig, TlsConfig};
+use crate::identity;
 
 /// Bytes that the gateway may send ahead; receipts are small.
 const RECEIVE_WINDOW: u32 = 16 * 1024;
@@ -34,6 +36,8 @@ pub(super) enum Heard {
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
     pub(super) gateway: String,
+    /// Who connects, for people.
+    pub(super) device: String,
     pub(super) tls: Option<TlsConfig>,
     pub(super) connect_timeout: Duration,
     pub(super) backoff_max: Duration,
@@ -46,6 +50,7 @@ impl Settings {
     pub(super) fn of(config: &CollectorConfig) -> Self {
         Self {
             gateway: config.gateway.clone(),
+            device: identity::device_id(config).unwrap_or_default(),
             tls: config.tls.clone(),
             connect_timeout: millis(config.connect_timeout_ms),
             backoff_max: millis(config.backoff_max_ms),
@@ -116,15 +121,17 @@ pub(super) async fn keep_connected(settings: Settings, tell: mpsc::Sender<Heard>
         () = tell.closed() => return,
         () = tokio::time::sleep(settings.start_spread.mul_f64(fastrand::f64())) => {}
     }
-    // Told once per outage, and again when it is over.
+    // An outage is told once, and so is its end.
     let mut complained = false;
+    let mut standing = Standing::Unknown;
     loop {
         let why = match settings.connect().await {
             Ok(channel) => {
-                let end = talk(channel, &settings, &tell, complained).await;
+                let end = talk(channel, &settings, &tell, standing).await;
                 if end.receipts > 0 {
                     backoff.reset();
                     complained = false;
+                    standing = Standing::Accepted;
                 }
                 if tell.send(Heard::Disconnected).await.is_err() {
                     return;
@@ -137,10 +144,43 @@ pub(super) async fn keep_connected(settings: Settings, tell: mpsc::Sender<Heard>
             () = tell.closed() => return,
             () = tokio::time::sleep(backoff.next()) => {}
         }
+        let gateway = &settings.gateway;
+        tracing::debug!(gateway, why, "no stream to the gateway");
         if !std::mem::replace(&mut complained, true) {
-            let gateway = &settings.gateway;
-            tracing::warn!(gateway, why, "no stream to the gateway, connecting again");
+            standing = standing.lost();
+            let why = explain(&why);
+            tracing::warn!(gateway, "no connection to the gateway, trying again: {why}");
         }
+    }
+}
+
+/// What people were told last of the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// Nothing yet.
+    Unknown,
+    /// That the gateway takes what this device sends.
+    Accepted,
+    /// That it did, and does so no more.
+    Lost,
+}
+
+impl Standing {
+    fn lost(self) -> Self {
+        match self {
+            Self::Unknown => Self::Unknown,
+            Self::Accepted | Self::Lost => Self::Lost,
+        }
+    }
+}
+
+/// The first receipt of a stream: only now the gateway has accepted who speaks.
+fn tell_accepted(settings: &Settings, standing: Standing) {
+    let (gateway, device) = (&settings.gateway, &settings.device);
+    match standing {
+        Standing::Unknown => tracing::info!("connected to {gateway} as {device}"),
+        Standing::Lost => tracing::info!("connected again to {gateway} as {device}"),
+        Standing::Accepted => {}
     }
 }
 
@@ -155,7 +195,7 @@ async fn talk(
     channel: Channel,
     settings: &Settings,
     tell: &mpsc::Sender<Heard>,
-    was_down: bool,
+    standing: Standing,
 ) -> StreamEnd {
     let mut end = StreamEnd {
         receipts: 0,
@@ -167,7 +207,6 @@ async fn talk(
     if tell.send(Heard::Connected(link)).await.is_err() {
         return end;
     }
-    tracing::debug!(gateway = settings.gateway, "connected");
     // The gateway may answer only once it saw the first batch: the link is
     // handed over before.
     let mut client = GatewayClient::new(channel);
@@ -190,8 +229,8 @@ async fn talk(
         match message {
             Ok(Some(receipt)) => {
                 end.receipts += 1;
-                if was_down && end.receipts == 1 {
-                    tracing::info!(gateway = settings.gateway, "gateway answers again");
+                if end.receipts == 1 {
+                    tell_accepted(settings, standing);
                 }
                 if tell.send(Heard::Receipt(receipt)).await.is_err() {
                     return end;

@@ -19,8 +19,10 @@ use crate::watch::opened::Opened;
 use crate::watch::text_file::{FollowedFile, Reading};
 
 use self::listing::Listing;
+use self::presence::Presence;
 
 mod listing;
+mod presence;
 mod reading;
 mod rotation;
 
@@ -70,6 +72,7 @@ pub(crate) struct Source {
     skipped_files: u64,
     skipped_events: u64,
     trouble: Option<io::ErrorKind>,
+    presence: Presence,
 }
 
 /// What a look at a source found.
@@ -120,6 +123,7 @@ impl Source {
             skipped_files: 0,
             skipped_events: 0,
             trouble: None,
+            presence: Presence::Unknown,
         }
     }
 
@@ -162,6 +166,7 @@ impl Source {
         looked.more = failed.is_none() && self.has_more(moment);
         self.is_known |= self.live.is_some() || !self.archived.is_empty();
         self.tell_trouble(failed.as_ref());
+        self.tell_presence(failed.is_some(), moment.now_ms);
         looked
     }
 
@@ -179,21 +184,6 @@ impl Source {
                 .archived
                 .iter()
                 .any(|file| !file.is_finished() || !file.is_answered())
-    }
-
-    /// Says once that a log cannot be read, and once that it can again.
-    fn tell_trouble(&mut self, failed: Option<&io::Error>) {
-        let trouble = failed.map(io::Error::kind);
-        if std::mem::replace(&mut self.trouble, trouble) == trouble {
-            return;
-        }
-        let path = self.plan.path.display();
-        let source = self.plan.name;
-        if let Some(error) = failed {
-            tracing::warn!(source, %path, %error, "log cannot be read, trying again");
-        } else {
-            tracing::info!(source, %path, "log can be read again");
-        }
     }
 
     /// One metadata call; opens the live file only when it changed.

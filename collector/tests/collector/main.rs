@@ -23,4 +23,6 @@ mod soak;
 #[cfg(test)]
 mod sources;
 #[cfg(test)]
+mod technician;
+#[cfg(test)]
 mod world;
