@@ -2,8 +2,9 @@
 
 #[cfg(test)]
 mod rings;
+mod waiting;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use kbwatch_proto::result_code::ResultCode;
@@ -22,6 +23,8 @@ use crate::picture::series;
 use crate::remedy::{Depot, Situation, Trouble, remedy};
 use crate::view::{CauseCandidate, Cluster, DamageGroup, MemberDevice, Remedy};
 
+use self::waiting::waiting;
+
 /// Facts that people ask for beside a member.
 const SHOWN_FACTS: [&str; 7] = [
     "class", "ring", "branch", "image", "model", "os_build", "ubr",
@@ -34,6 +37,8 @@ pub(crate) struct Around<'a> {
     pub(crate) kbs: &'a KbTable,
     pub(crate) depots: &'a [Depot],
     pub(crate) donors: &'a BTreeSet<String>,
+    /// Devices on target lists of the KB, where there is such a list.
+    pub(crate) listed: Option<&'a HashSet<&'a str>>,
     pub(crate) now_ms: i64,
     pub(crate) presence_limit_ms: i64,
 }
@@ -198,6 +203,10 @@ pub(crate) fn describe(
         causes: explained.causes.clone(),
         exonerated: explained.exonerated.clone(),
         series: series(ever.iter().filter_map(|s| first_failure(s, ending))),
+        waiting: explained
+            .causes
+            .first()
+            .and_then(|cause| waiting(&cause.facts, board, around)),
     }
 }
 
@@ -236,8 +245,10 @@ fn member(standing: &Standing<'_>, at_ms: i64, ending: Ending, fleet: &Fleet) ->
         evidence.extend(attempt.broken.iter().map(|b| b.evidence.to_string()));
     }
     evidence.dedup();
+    let first = attempts.iter().map(|attempt| attempt.ended_at_ms).min();
     MemberDevice {
         device_id: standing.device.id.to_string(),
+        first_failed_at_ms: first.unwrap_or(at_ms),
         failed_at_ms: at_ms,
         attempts: u32::try_from(attempts.len()).unwrap_or(u32::MAX),
         evidence,

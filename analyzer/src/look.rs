@@ -108,7 +108,9 @@ impl Look<'_> {
     fn judge_kb(&self, board: &Board<'_>, signals: &[Signal], mind: &mut Mind) -> Vec<Cluster> {
         let donors = self.donors();
         let depots: Vec<Depot> = self.declared.depots.iter().map(Depot::from).collect();
+        let listed = mind.rollouts.listed(board.kb);
         let around = Around {
+            listed: listed.as_ref(),
             fleet: self.fleet,
             kbs: self.kbs,
             depots: &depots,

@@ -136,6 +136,7 @@ pub(crate) fn fleet_view(fleet: &Fleet, now_ms: i64, presence_limit_ms: i64) -> 
             continue;
         }
         view.devices += 1;
+        view.last_heard_ms = view.last_heard_ms.max(device.last_heard_ms.unwrap_or(0));
         if is_silent(device, now_ms, presence_limit_ms) {
             view.silent += 1;
         } else if device.last_heard_ms.is_some() {

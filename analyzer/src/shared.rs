@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::baseline::{BaselineError, import_baseline};
-use crate::load::{DeviceTimeline, LoadError, Reader, TimelineEvent};
+use crate::load::{DeviceList, DeviceTimeline, FoundDevice, LoadError, Reader, TimelineEvent};
 use crate::metrics::Metrics;
 use crate::releases::{ImportError, ImportReport, ImportRollout, import_rollout};
 use crate::view::View;
@@ -56,6 +56,29 @@ impl Shared {
         event_ids: &[String],
     ) -> Result<Vec<TimelineEvent>, LoadError> {
         self.reader.events(device_id, event_ids).await
+    }
+
+    /// Devices whose latest attempt of a KB ended in one of these ways.
+    pub async fn devices_of_kb(
+        &self,
+        kb: &str,
+        outcomes: &[&str],
+    ) -> Result<DeviceList, LoadError> {
+        self.reader.devices_of_kb(kb, outcomes).await
+    }
+
+    /// Targets of a rollout in one state.
+    pub async fn devices_of_rollout(
+        &self,
+        rollout: &str,
+        state: &str,
+    ) -> Result<DeviceList, LoadError> {
+        self.reader.devices_of_rollout(rollout, state).await
+    }
+
+    /// Devices whose id or host name contains a text.
+    pub async fn find_devices(&self, text: &str) -> Result<Vec<FoundDevice>, LoadError> {
+        self.reader.find_devices(text).await
     }
 
     /// Imports a rollout's target list; the next cycle shows it.

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 pub use cluster::{
     CauseCandidate, Cluster, DamageGroup, DamagedFile, Exonerated, Life, MemberDevice, Remedy,
-    RemedyStep, RepairSource, Said,
+    RemedyStep, RepairSource, Said, Waiting,
 };
 pub use rollout::{RolloutRows, RolloutStatus};
 pub use source::{BuildLines, LineCount, SourceHealth};
@@ -55,6 +55,8 @@ pub struct Fleet {
     pub present: u64,
     /// Of these, silent beyond the limit.
     pub silent: u64,
+    /// When any of them was heard of last; 0 if none ever was.
+    pub last_heard_ms: i64,
     /// Update events stored, each counted once.
     pub events: u64,
     /// Devices by class, as facts say.

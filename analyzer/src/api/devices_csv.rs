@@ -41,18 +41,33 @@ fn written(cluster: &Cluster) -> String {
         .flat_map(|d| d.facts.keys())
         .collect();
     let mut text = String::from("\u{feff}");
-    let head = ["device_id", "failed_at", "failed_attempts", "evidence"];
+    let head = [
+        "device_id",
+        "first_failed_at",
+        "failed_at",
+        "failed_attempts",
+        "evidence",
+    ];
     write_line(
         &mut text,
         head.into_iter().chain(keys.iter().map(|key| key.as_str())),
     );
     for device in &cluster.devices {
-        let failed_at = Timestamp::from_millisecond(device.failed_at_ms)
-            .map(|at| at.to_string())
-            .unwrap_or_default();
+        let instant = |at_ms: i64| {
+            let at = Timestamp::from_millisecond(at_ms);
+            at.map(|at| at.to_string()).unwrap_or_default()
+        };
+        let first_failed_at = instant(device.first_failed_at_ms);
+        let failed_at = instant(device.failed_at_ms);
         let attempts = device.attempts.to_string();
         let evidence = device.evidence.join(" ");
-        let known = [&device.device_id, &failed_at, &attempts, &evidence];
+        let known = [
+            &device.device_id,
+            &first_failed_at,
+            &failed_at,
+            &attempts,
+            &evidence,
+        ];
         let facts = keys
             .iter()
             .map(|key| device.facts.get(*key).map_or("", String::as_str));
@@ -109,6 +124,7 @@ mod tests {
     fn cluster_of(device_id: &str, branch: &str) -> Cluster {
         let device = MemberDevice {
             device_id: device_id.to_owned(),
+            first_failed_at_ms: 1_673_486_000_000,
             failed_at_ms: 1_673_486_040_000,
             attempts: 2,
             evidence: vec!["ab".to_owned(), "cd".to_owned()],

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::codes;
-use super::device::{event_clock, evidence};
+use super::device::{Known, event_clock, evidence, known};
 use super::layout::{absence, device_link, kb_link};
 use super::reader::Reader;
 use super::text;
@@ -38,9 +38,18 @@ fn fields(event: &TimelineEvent, reader: &Reader) -> Vec<(&'static str, Markup)>
     let lang = reader.lang;
     let stated = |text: &str| !text.is_empty();
     let meaning = codes::meaning(lang, &event.hresult).unwrap_or_default();
+    let format = match known(event) {
+        Known::Day => "%Y-%m-%d",
+        _ => "%Y-%m-%d %H:%M:%S",
+    };
+    let how = match known(event) {
+        Known::ByOffset => text::BY_OFFSET.of(lang),
+        Known::AsPrinted => text::AS_PRINTED.of(lang),
+        Known::Exactly | Known::Day => "",
+    };
     let time = html! {
-        (event_clock(event, reader, "%Y-%m-%d %H:%M:%S"))
-        @if !event.utc { " " span.muted { (text::AS_PRINTED.of(lang)) } }
+        (event_clock(event, reader, format))
+        @if !how.is_empty() { " " span.muted { (how) } }
     };
     let mut fields = vec![
         ("occurred_at", time),

@@ -23,7 +23,7 @@ pub(super) fn page(kb: &KbStatus, view: &View, reader: &Reader) -> Markup {
         (head(kb, view, reader))
         section {
             (section_head(lang, text::OUTCOMES, Some(text::OUTCOMES_HINT)))
-            (standing::table(&states, kb.outcomes.healed, reader))
+            (standing::table(&states, kb.outcomes.healed, &format!("/kbs/{}", path_part(&kb.kb)), reader))
         }
         section {
             (section_head(lang, text::ITS_CLUSTERS, None))

@@ -8,8 +8,12 @@ use super::text::{self, Phrase};
 use super::words::data;
 use crate::view::View;
 
-/// Data older than this is called old on every page.
+/// A picture older than this is called old on every page.
 const OLD_MS: i64 = 5 * 60_000;
+
+/// Heartbeats are 10 minutes apart: a fleet of which nobody spoke for so long
+/// is cut off.
+const UNHEARD_MS: i64 = 30 * 60_000;
 
 /// Which entry of the navigation a page belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,7 +113,9 @@ impl Frame<'_> {
             Lang::En => Lang::Zh,
             Lang::Zh => Lang::En,
         };
-        let href = format!("{}?lang={}", self.reader.path, other.word());
+        let (path, query) = (&self.reader.path, &self.reader.query);
+        let joint = if query.is_empty() { "" } else { "&" };
+        let href = format!("{path}?{query}{joint}lang={}", other.word());
         html! {
             a.switch href=(href) lang=(other.tag()) hreflang=(other.tag()) translate="no" {
                 (text::OTHER_LANG.of(self.reader.lang))
@@ -135,13 +141,16 @@ impl Frame<'_> {
     }
 }
 
-/// When the newest data came in, and in which zone times are printed.
+/// As of when the picture is, how new the newest record in it is (on a quiet
+/// fleet it ages without anything being wrong), and in which zone times are
+/// printed.
 fn age_of_data(reader: &Reader, view: &View) -> Markup {
     let lang = reader.lang;
     if view.data_at_ms == 0 {
         return html! { p.age-of-data { (text::DATA_NONE.of(lang)) } };
     }
-    let old_ms = reader.now_ms - view.data_at_ms;
+    let old_ms = reader.now_ms - view.made_at_ms;
+    let unheard_ms = reader.now_ms - view.fleet.last_heard_ms;
     let zone = reader
         .zone
         .iana_name()
@@ -149,6 +158,11 @@ fn age_of_data(reader: &Reader, view: &View) -> Markup {
     html! {
         p.age-of-data {
             (text::DATA_AS_OF.fill(lang, &[
+                ("time", time_to_second(reader, view.made_at_ms)),
+                ("age", html! { (ago(reader, view.made_at_ms)) }),
+            ]))
+            " · "
+            (text::DATA_NEWEST.fill(lang, &[
                 ("time", time_to_second(reader, view.data_at_ms)),
                 ("age", html! { (ago(reader, view.data_at_ms)) }),
             ]))
@@ -160,6 +174,10 @@ fn age_of_data(reader: &Reader, view: &View) -> Markup {
         @if old_ms > OLD_MS {
             p.alarm role="status" {
                 (text::DATA_OLD.of(lang).replace("{age}", &span(lang, old_ms)))
+            }
+        } @else if view.fleet.last_heard_ms > 0 && unheard_ms > UNHEARD_MS {
+            p.alarm role="status" {
+                (text::DATA_UNHEARD.of(lang).replace("{age}", &span(lang, unheard_ms)))
             }
         }
     }

@@ -19,6 +19,8 @@ mod drop;
 mod event;
 mod kb;
 mod layout;
+mod list_pages;
+mod lists;
 mod number;
 mod overview;
 mod reader;
@@ -37,7 +39,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{Path, Query, State};
 use axum::middleware::map_response;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::Response;
 use axum::routing::{MethodRouter, get};
 use maud::html;
 
@@ -57,13 +59,15 @@ pub fn router() -> Router<Arc<Shared>> {
     Router::new()
         .route("/", get(overview_page))
         .route("/kbs/{kb}", get(kb_page))
+        .route("/kbs/{kb}/devices", get(list_pages::of_kb))
         .route("/clusters", get(clusters_page))
         .route("/clusters/{id}", get(cluster_page))
         .route("/rollouts", get(rollouts_page))
         .route("/rollouts/{name}", get(rollout_page))
+        .route("/rollouts/{name}/devices", get(list_pages::of_rollout))
         .route("/silent", get(silent_page))
         .route("/data", get(data_page))
-        .route("/devices", get(find_device))
+        .route("/devices", get(list_pages::search))
         .route("/devices/{id}", get(device_page))
         .route("/events/{event_id}", get(event_page))
         .route("/drop", get(drop_page))
@@ -162,23 +166,6 @@ async fn data_page(State(shared): Web, reader: Reader) -> Response {
     let title = text::NAV_DATA.of(reader.lang).to_owned();
     let page = Page::new(Section::Other, title).with_api("/api/v1/sources");
     found(&page, &sources::page(&view, &reader), &view, &reader)
-}
-
-/// What the field "find device" asks for.
-#[derive(serde::Deserialize)]
-struct Wanted {
-    #[serde(default)]
-    id: String,
-}
-
-async fn find_device(Query(wanted): Query<Wanted>) -> Response {
-    let id = wanted.id.trim().to_lowercase();
-    let to = if id.is_empty() {
-        "/".to_owned()
-    } else {
-        format!("/devices/{}", path_part(&id))
-    };
-    Redirect::to(&to).into_response()
 }
 
 async fn device_page(State(shared): Web, reader: Reader, Path(id): Path<String>) -> Response {

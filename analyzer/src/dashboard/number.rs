@@ -214,6 +214,7 @@ mod tests {
             lang: Lang::En,
             zone: TimeZone::fixed(Offset::from_hours(8).unwrap()),
             now_ms,
+            query: String::new(),
             path: "/".to_owned(),
             chosen: None,
             offers_drop: false,

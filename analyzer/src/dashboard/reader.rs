@@ -58,6 +58,9 @@ pub struct Reader {
     pub now_ms: i64,
     /// Path of the page, for the language switch.
     pub path: String,
+    /// What the address asks for beside the language: it stays when that is
+    /// switched.
+    pub query: String,
     /// Language named by `?lang=`, to be remembered.
     pub chosen: Option<Lang>,
     /// Whether single logs can be read here.
@@ -77,6 +80,9 @@ impl Reader {
             .or_else(|| cookie(headers, LANG_COOKIE).and_then(Lang::of_tag))
             .or_else(|| accepted(headers))
             .unwrap_or_default();
+        let rest = query.split('&').filter(|pair| !pair.starts_with("lang="));
+        let rest = rest.filter(|pair| !pair.is_empty());
+        let rest = rest.collect::<Vec<&str>>().join("&");
         let zone = cookie(headers, ZONE_COOKIE)
             .and_then(zone_of_cookie)
             .unwrap_or_else(TimeZone::system);
@@ -85,6 +91,7 @@ impl Reader {
             zone,
             now_ms,
             path: path.to_owned(),
+            query: rest,
             chosen,
             offers_drop: false,
         }

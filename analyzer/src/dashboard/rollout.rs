@@ -64,7 +64,7 @@ pub(super) fn page(rollout: &RolloutStatus, view: &View, reader: &Reader) -> Mar
         p.lead { (release(rollout, view, reader)) }
         section {
             (section_head(lang, text::ROLLOUT_ROWS, Some(text::ROLLOUT_ROWS_HINT)))
-            (standing::table(&standing::of_rollout(&rollout.rows), 0, reader))
+            (standing::table(&standing::of_rollout(&rollout.rows), 0, &format!("/rollouts/{}", path_part(&rollout.name)), reader))
         }
         section {
             (section_head(lang, text::FAILURE_RATE, None))

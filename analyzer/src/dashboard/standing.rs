@@ -71,8 +71,14 @@ pub(super) fn legend(states: &[State], lang: Lang) -> Markup {
     }
 }
 
-/// The bar and below it a row for each state that occurs, with the sum.
-pub(super) fn table(states: &[State], healed: u64, reader: &Reader) -> Markup {
+/// The state whose colour class is named in an address.
+pub(super) fn named<'s>(states: &'s [State], class: &str) -> Option<&'s State> {
+    states.iter().find(|(name, ..)| *name == class)
+}
+
+/// The bar and below it a row for each state that occurs, with the sum; each
+/// count leads to its devices, under `address`.
+pub(super) fn table(states: &[State], healed: u64, address: &str, reader: &Reader) -> Markup {
     let lang = reader.lang;
     let sum = total(states);
     html! {
@@ -94,7 +100,7 @@ pub(super) fn table(states: &[State], healed: u64, reader: &Reader) -> Markup {
                                 " " span.muted { "(" (text::OUT_HEALED.of(lang).replace("{n}", &count(healed))) ")" }
                             }
                         }
-                        td.num { (count(*n)) }
+                        td.num { a href={ (address) "/devices?state=" (class) } { (count(*n)) } }
                         td.num { (percent(share(*n, sum))) }
                     }
                 }

@@ -58,11 +58,13 @@ pub(super) const NAV_SILENT: Phrase = say("Silent devices", "失联设备");
 pub(super) const NAV_DROP: Phrase = say("Read a log", "解读日志");
 pub(super) const NAV_DATA: Phrase = say("Health of the data", "数据健康状况");
 pub(super) const SKIP: Phrase = say("Skip to content", "跳到正文");
-pub(super) const FIND_DEVICE: Phrase = say("Device id", "设备编号");
+pub(super) const FIND_DEVICE: Phrase = say("Device, KB or code", "设备、KB 或代码");
 pub(super) const FIND: Phrase = say("Find", "查找");
 pub(super) const OTHER_LANG: Phrase = say("中文", "English");
 pub(super) const DATA_AS_OF: Phrase = say("Data as of {time}, {age}", "数据截至 {time}（{age}）");
-pub(super) const DATA_OLD: Phrase = say("The newest data is {age} old: the picture may be out of date. Check the collectors, the gateway and the database.", "最新数据已是 {age}前的，画面可能过时。请检查采集器、网关和数据库。");
+pub(super) const DATA_NEWEST: Phrase = say("newest record {time}, {age}", "最新记录 {time}（{age}）");
+pub(super) const DATA_OLD: Phrase = say("This picture is {age} old: the analyzer has not looked since. Check the analyzer and the database.", "此画面已是 {age}前的，分析器此后未再运行。请检查分析器和数据库。");
+pub(super) const DATA_UNHEARD: Phrase = say("No device was heard of for {age}. Check the collectors and the gateway.", "已有 {age}未收到任何设备的消息。请检查采集器和网关。");
 pub(super) const DATA_NONE: Phrase = say("No data yet", "尚无数据");
 pub(super) const ZONE: Phrase = say("times in {zone}", "时区 {zone}");
 pub(super) const FOOT: Phrase = say("Picture {cycle}, made in {ms} ms. The same as JSON: {link}", "第 {cycle} 次分析，用时 {ms} 毫秒。同样内容的 JSON：{link}");
@@ -150,6 +152,8 @@ pub(super) const FLEET: Phrase = say("Fleet", "设备构成");
 
 // Cluster, short and long.
 pub(super) const HEADLINE: Phrase = say("{kb} fails on {failed} of {tried} devices", "{kb} 在 {tried} 台设备中的 {failed} 台上失败");
+pub(super) const HEADLINE_CODE: Phrase = say("{kb} fails with {code} on {failed} of {tried} devices", "{kb} 在 {tried} 台设备中的 {failed} 台上以 {code} 失败");
+pub(super) const HEADLINE_CODE_CLOSED: Phrase = say("{kb} failed with {code} on {failed} devices; none fails any more", "{kb} 曾在 {failed} 台设备上以 {code} 失败，现已全部恢复");
 pub(super) const HEADLINE_USUAL: Phrase = say("Usual for this code: {usual}. Failing since {since}, {age}.", "此结果码的通常水平：{usual}。始于 {since}，{age}。");
 pub(super) const HEADLINE_CLOSED: Phrase = say("{kb} failed on {failed} devices; none fails any more", "{kb} 曾在 {failed} 台设备上失败，现已全部恢复");
 pub(super) const ENDS_WITH: Phrase = say("They end in phase “{phase}” with {code}:", "在“{phase}”阶段以 {code} 告终：");
@@ -208,7 +212,10 @@ pub(super) const REFERENCE: Phrase = say("Based on {reference}", "依据：{refe
 pub(super) const CLUSTER_DEVICES: Phrase = say("Devices in the cluster", "群内设备");
 pub(super) const NO_CLUSTER_DEVICE: Phrase = say("No device is in it any more.", "群内已无设备。");
 pub(super) const CSV: Phrase = say("Download as CSV", "下载 CSV");
-pub(super) const FAILED_AT: Phrase = say("Failed at", "失败时间");
+pub(super) const FIRST_FAILED_AT: Phrase = say("First failed", "首次失败");
+pub(super) const FAILED_AT: Phrase = say("Failed again, latest", "最近再次失败");
+pub(super) const WAITING: Phrase = say("{n} more devices with {facts} have not tried yet ({of} have it).", "另有 {n} 台具有 {facts} 的设备尚未尝试（共 {of} 台）。");
+pub(super) const WAITING_LISTED: Phrase = say("{n} more devices on the target list with {facts} have not tried yet ({of} on the list have it).", "目标清单中另有 {n} 台具有 {facts} 的设备尚未尝试（清单中共 {of} 台）。");
 pub(super) const ATTEMPTS_FAILED: Phrase = say("Failed attempts", "失败次数");
 pub(super) const EVIDENCE: Phrase = say("Evidence", "证据");
 pub(super) const RECORD_N: Phrase = say("record {n}", "记录 {n}");
@@ -286,6 +293,8 @@ pub(super) const TIMELINE: Phrase = say("What its logs say, newest first", "日�
 pub(super) const TIMELINE_EMPTY: Phrase = say("None of its logs told of an update so far.", "其日志尚未提及任何更新。");
 pub(super) const TIMELINE_CUT: Phrase = say("The newest {n} records.", "仅列出最近 {n} 条记录。");
 pub(super) const AS_PRINTED: Phrase = say("as printed in the log; the log states no zone", "日志原样时间，日志未注明时区");
+pub(super) const BY_OFFSET: Phrase = say("time as printed, brought to this zone by the device's usual offset", "日志原样时间，按设备通常的时差换算");
+pub(super) const DAY_ONLY: Phrase = say("that day", "当日");
 pub(super) const FACTS: Phrase = say("Facts", "设备属性");
 pub(super) const FACTS_AS_OF: Phrase = say("As of {time}.", "截至 {time}。");
 pub(super) const NO_FACTS: Phrase = say("The device has told no facts yet.", "设备尚未上报属性。");
@@ -322,6 +331,13 @@ pub(super) const ROLLOUT_UNKNOWN: Phrase = say("No rollout is named {name}", "�
 pub(super) const BACK: Phrase = say("Back to the overview", "返回总览");
 pub(super) const DATABASE_AWAY: Phrase = say("The database did not answer", "数据库没有响应");
 pub(super) const DATABASE_AWAY_HINT: Phrase = say("The other pages go on showing the last picture. Try again in a few seconds; if it stays, look at the log of kbwatch.", "其他页面继续显示最近一次的结果。请几秒后重试；若持续如此，请查看 kbwatch 的运行日志。");
+
+// Lists of devices, and the search.
+pub(super) const LIST_TITLE: Phrase = say("{of}: {n} devices {state}", "{of}：{n} 台设备{state}");
+pub(super) const LIST_HINT: Phrase = say("As the database holds it now; the page before may be some seconds older.", "以数据库当前内容为准；上一页可能早几秒。");
+pub(super) const LIST_EMPTY: Phrase = say("No device stands so now.", "目前没有此类设备。");
+pub(super) const FOUND_TITLE: Phrase = say("Found for {text}", "搜索结果：{text}");
+pub(super) const FOUND_MORE: Phrase = say("There are more; write more of the name.", "还有更多结果，请输入更完整的名称。");
 
 // Health of the data.
 pub(super) const UNDERSTOOD_NONE: Phrase = say("No collector has told what it understood yet", "尚无采集器报告日志解读情况");

@@ -73,8 +73,10 @@ pub struct TimelineEvent {
     pub event_id: String,
     /// Best known time: UTC where known, else as printed.
     pub at_ms: i64,
-    /// Whether `at_ms` is UTC.
+    /// Whether `at_ms` is known as UTC.
     pub utc: bool,
+    /// Whether `at_ms` was brought to UTC by the device's usual offset.
+    pub by_offset: bool,
     /// `cbs`, `event_log` …
     pub source_kind: String,
     /// Name of the log or channel.

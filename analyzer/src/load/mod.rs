@@ -6,6 +6,7 @@
 //! alone. The watermark moves last, so that a cycle that fails is repeated.
 
 mod changes;
+mod find_devices;
 mod learn;
 mod lines;
 pub(crate) mod memory;
@@ -25,6 +26,7 @@ use kbwatch_proto::words::EventResult;
 use learn::{Pair, concerned, learn};
 use rows::{CountRow, EVENT_COLUMNS, EventRow, FactsRow, PresenceRow, records};
 
+pub use find_devices::{DeviceList, FoundDevice, ListedDevice, MAX_FOUND, MAX_LISTED};
 pub use lines::{AttemptLine, DeviceTimeline, FactsLine, PresenceLine, TimelineEvent};
 pub use timeline::Reader;
 pub(crate) use understood::read_understood;

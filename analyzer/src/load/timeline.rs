@@ -3,6 +3,7 @@
 use clickhouse::Row;
 use kbwatch_proto::ids::EventId;
 use kbwatch_proto::result_code::ResultCode;
+use kbwatch_proto::words::SourceKind;
 use serde::Deserialize;
 
 use super::lines::{AttemptLine, DeviceTimeline, FactsLine, PresenceLine, TimelineEvent};
@@ -117,9 +118,10 @@ impl Reader {
         );
         let offset_ms = self.usual_offset_ms(device_id).await?;
         let query = self.client.query(&sql).bind(device_id).bind(asked);
-        let query = query.bind(offset_ms);
+        let query = query.bind(offset_ms.unwrap_or(0));
         let rows: Vec<EventLine> = query.fetch_all().await.asking("events")?;
-        Ok(rows.into_iter().map(timeline_event).collect())
+        let event = |row| timeline_event(row, offset_ms);
+        Ok(rows.into_iter().map(event).collect())
     }
 
     async fn newest_events(&self, device_id: &str) -> Result<Vec<TimelineEvent>, LoadError> {
@@ -128,22 +130,29 @@ impl Reader {
              WHERE device_id = ? AND NOT noise ORDER BY {ORDER_MS} DESC, event_id LIMIT ?"
         );
         let offset_ms = self.usual_offset_ms(device_id).await?;
-        let query = self.client.query(&sql).bind(device_id).bind(offset_ms);
+        let query = self
+            .client
+            .query(&sql)
+            .bind(device_id)
+            .bind(offset_ms.unwrap_or(0));
         let query = query.bind(MAX_EVENTS);
         let rows: Vec<EventLine> = query.fetch_all().await.asking("a device's events")?;
-        Ok(rows.into_iter().map(timeline_event).collect())
+        let event = |row| timeline_event(row, offset_ms);
+        Ok(rows.into_iter().map(event).collect())
     }
 
-    /// Local time minus UTC, as most records of the device that know both say.
-    async fn usual_offset_ms(&self, device_id: &str) -> Result<i64, LoadError> {
+    /// Local time minus UTC, as most records of the device that know both say;
+    /// `None` where none does.
+    async fn usual_offset_ms(&self, device_id: &str) -> Result<Option<i64>, LoadError> {
         let query = self.client.query(
-            "SELECT toInt64(quantileExactHigh(0.5)(toUnixTimestamp64Milli(printed_at) \
+            "SELECT count(), toInt64(quantileExactHigh(0.5)(toUnixTimestamp64Milli(printed_at) \
              - toUnixTimestamp64Milli(assumeNotNull(occurred_at)))) FROM update_events FINAL \
              WHERE device_id = ? AND NOT noise AND occurred_at IS NOT NULL \
              AND printed_at >= '2000-01-02'",
         );
-        let offset = query.bind(device_id).fetch_one::<i64>();
-        offset.await.asking("a device's offset")
+        let offset = query.bind(device_id).fetch_one::<(u64, i64)>();
+        let (records, offset_ms) = offset.await.asking("a device's offset")?;
+        Ok((records > 0).then_some(offset_ms))
     }
 
     async fn presence(&self, device_id: &str) -> Result<Option<PresenceLine>, LoadError> {
@@ -224,12 +233,16 @@ fn attempt_line(kb: &str, number: u32, attempt: AttemptTuple) -> AttemptLine {
     }
 }
 
-fn timeline_event(row: EventLine) -> TimelineEvent {
+fn timeline_event(row: EventLine, offset_ms: Option<i64>) -> TimelineEvent {
     let code = row.hresult.map(ResultCode);
+    // A list of what is installed names days, and those are not moved.
+    let movable = !row.utc && row.source_kind != SourceKind::InstalledUpdates.as_str();
+    let offset_ms = offset_ms.filter(|_| movable);
     TimelineEvent {
         event_id: row.event_id,
-        at_ms: row.at_ms,
+        at_ms: row.at_ms - offset_ms.unwrap_or(0),
         utc: row.utc,
+        by_offset: offset_ms.is_some(),
         source_kind: row.source_kind,
         origin: row.origin,
         position: row.position,

@@ -1,6 +1,6 @@
 //! Every rollout's target list, held in memory, and how far each is.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::status::{Known, Target, TargetState, state_of, sum_up};
 use crate::attempts::Outcome;
@@ -80,6 +80,25 @@ impl Rollouts {
             }
         }
         rings
+    }
+
+    /// Devices on the target lists of a KB, without those that a person took
+    /// out; `None` where no list is for it.
+    pub(crate) fn listed(&self, kb: &str) -> Option<HashSet<&str>> {
+        let releases = self.releases.iter().filter(|row| row.kb == kb);
+        let releases: HashSet<&str> = releases.map(|row| row.release.as_str()).collect();
+        let for_kb = self
+            .declared
+            .iter()
+            .filter(|rollout| releases.contains(rollout.release.as_str()));
+        let lists: Vec<_> = for_kb
+            .filter_map(|rollout| self.targets.get(&rollout.rollout))
+            .collect();
+        let targets = lists.iter().flat_map(|(_, targets)| targets);
+        let ids = targets
+            .filter(|target| !target.excluded)
+            .map(|target| target.device_id.as_str());
+        (!lists.is_empty()).then(|| ids.collect())
     }
 
     /// How far every rollout is, newest first.

@@ -52,6 +52,8 @@ pub(crate) fn remedy(trouble: &Trouble<'_>, situation: &Situation<'_>) -> Remedy
     } else {
         Vec::new()
     };
+    let checks = files_to_check(trouble);
+    let damaged: usize = trouble.damage.iter().map(|group| group.files.len()).sum();
     let steps = steps::steps(
         class,
         &steps::Facts {
@@ -59,7 +61,8 @@ pub(crate) fn remedy(trouble: &Trouble<'_>, situation: &Situation<'_>) -> Remedy
             build: trouble.build,
             kbs: trouble.kbs,
             source: sources.first(),
-            check: file_to_check(trouble),
+            unchecked: damaged.saturating_sub(checks.len()),
+            checks: &checks,
         },
     );
     Remedy {
@@ -92,16 +95,18 @@ pub fn steps_for_log(
         path: SOURCE_TO_CHOOSE.to_owned(),
         ..RepairSource::default()
     };
+    let check = damaged.map(|damaged| Check {
+        component_key,
+        file: &damaged.file,
+        hash: &damaged.hash_expected,
+    });
     let facts = steps::Facts {
         kb,
         build: kbs.build_of(kb, None),
         kbs: &kbs,
         source: Some(&source),
-        check: damaged.map(|damaged| Check {
-            component_key,
-            file: &damaged.file,
-            hash: &damaged.hash_expected,
-        }),
+        checks: check.as_slice(),
+        unchecked: 0,
     };
     if kb.is_empty() {
         steps::cure(class, &facts)
@@ -110,11 +115,14 @@ pub fn steps_for_log(
     }
 }
 
-/// The file to check in a source: store folder, file and hash of one and the
-/// same record. Another architecture or version of the assembly has another
-/// hash, by which the right source would be turned away. The file that most
-/// devices have comes first, and of it the record that is told most often.
-fn file_to_check<'a>(trouble: &Trouble<'a>) -> Option<Check<'a>> {
+/// Files of which the hash is asked for; more would not fit into a window.
+const MAX_CHECKS: usize = 8;
+
+/// The files to check in a source: store folder, file and hash of one and the
+/// same record each. Another architecture or version of the assembly has another
+/// hash, by which the right source would be turned away. Files that most devices
+/// have come first, and of each the record that is told most often.
+fn files_to_check<'a>(trouble: &Trouble<'a>) -> Vec<Check<'a>> {
     let shared: Vec<_> = trouble.damage.iter().flat_map(|g| &g.files).collect();
     let mut told: BTreeMap<(usize, Check<'a>), u64> = BTreeMap::new();
     for broken in &trouble.broken {
@@ -129,10 +137,11 @@ fn file_to_check<'a>(trouble: &Trouble<'a>) -> Option<Check<'a>> {
             *told.entry((rank.unwrap_or(usize::MAX), check)).or_default() += 1;
         }
     }
-    let best = told
-        .into_iter()
-        .min_by_key(|((rank, _), times)| (*rank, Reverse(*times)));
-    best.map(|((_, check), _)| check)
+    let mut told: Vec<((usize, Check<'a>), u64)> = told.into_iter().collect();
+    told.sort_by_key(|((rank, check), times)| (*rank, Reverse(*times), *check));
+    told.dedup_by_key(|((rank, _), _)| *rank);
+    told.truncate(MAX_CHECKS);
+    told.into_iter().map(|((_, check), _)| check).collect()
 }
 
 #[cfg(test)]
@@ -182,8 +191,8 @@ mod tests {
             broken: devices.concat(),
             kbs: &kbs,
         };
-        let check = file_to_check(&trouble).unwrap();
-        assert_eq!(check.component_key, shared.component);
-        assert_eq!(check.hash, shared.hash_expected);
+        let checks = files_to_check(&trouble);
+        assert_eq!(checks[0].component_key, shared.component);
+        assert_eq!(checks[0].hash, shared.hash_expected);
     }
 }

@@ -15,7 +15,9 @@ pub(super) struct Facts<'a> {
     pub(super) kbs: &'a KbTable,
     pub(super) source: Option<&'a RepairSource>,
     /// What tells whether a source holds what is needed.
-    pub(super) check: Option<Check<'a>>,
+    pub(super) checks: &'a [Check<'a>],
+    /// Damaged files that are not among the checks.
+    pub(super) unchecked: usize,
 }
 
 /// A file of the store and the hash that it must have, as one record says.
@@ -89,23 +91,51 @@ fn store(facts: &Facts<'_>) -> Vec<RemedyStep> {
     steps
 }
 
-/// The expected hash stands in CBS.log: ask the source's file for its own
+/// The expected hashes stand in CBS.log: ask the source's files for their own
 /// before DISM spends half an hour on it.
 fn check_source(facts: &Facts<'_>) -> Option<RemedyStep> {
-    let Check {
-        component_key: key,
-        file,
-        hash,
-    } = facts.check.filter(Check::is_sound)?;
     let store = side_by_side(quote::folder(&facts.source?.path)?);
-    let command = format!(
-        "(Get-FileHash -Algorithm SHA256 -LiteralPath '{store}\\{key}\\{file}').Hash -eq '{hash}'"
-    );
-    Some(step(
-        "Check the source: its file must have the hash that CBS.log demands. \"True\" means that it fits; \"False\" or an error: take the next source.",
-        "检查修复源：其文件的哈希必须等于 CBS.log 要求的值。返回 True 表示可用；返回 False 或报错则换下一个修复源。",
-        &command,
-    ))
+    let sound = facts.checks.iter().filter(|check| check.is_sound());
+    let files: Vec<(String, &str)> = sound
+        .map(|check| {
+            let path = format!("{store}\\{}\\{}", check.component_key, check.file);
+            (path, check.hash)
+        })
+        .collect();
+    let (mut en, mut zh, command) = match files.as_slice() {
+        [] => return None,
+        [(path, hash)] => (
+            "Check the source: its file must have the hash that CBS.log demands. \"True\" means that it fits; \"False\" or an error: take the next source.".to_owned(),
+            "检查修复源：其文件的哈希必须等于 CBS.log 要求的值。返回 True 表示可用；返回 False 或报错则换下一个修复源。".to_owned(),
+            format!("(Get-FileHash -Algorithm SHA256 -LiteralPath '{path}').Hash -eq '{hash}'"),
+        ),
+        several => (
+            format!("Check the source: each of these {} files must have the hash that CBS.log demands. \"True\" before every file means that it fits; a \"False\" or an error: take the next source.", several.len()),
+            format!("检查修复源：以下 {} 个文件的哈希都必须等于 CBS.log 要求的值。每个文件前均为 True 表示可用；出现 False 或报错则换下一个修复源。", several.len()),
+            check_several(several),
+        ),
+    };
+    if facts.unchecked > 0 {
+        let n = facts.unchecked;
+        let rest = format!(
+            " {n} more damaged files cannot be checked so: their hash is not known, or they are too many."
+        );
+        en.push_str(&rest);
+        let rest = format!("另有 {n} 个损坏文件无法这样检查：哈希未知或文件过多。");
+        zh.push_str(&rest);
+    }
+    Some(step(&en, &zh, &command))
+}
+
+fn check_several(files: &[(String, &str)]) -> String {
+    let pairs: Vec<String> = files
+        .iter()
+        .map(|(path, hash)| format!("'{path}' = '{hash}'"))
+        .collect();
+    format!(
+        "$wanted = [ordered]@{{ {} }}; $wanted.Keys | ForEach-Object {{ '{{0}}  {{1}}' -f ((Get-FileHash -Algorithm SHA256 -LiteralPath $_).Hash -eq $wanted[$_]), $_ }}",
+        pairs.join("; ")
+    )
 }
 
 /// DISM takes a Windows folder or a side-by-side folder as its source; the
@@ -243,16 +273,18 @@ mod tests {
             ..RepairSource::default()
         };
         let hash = "ab".repeat(32);
+        let check = Check {
+            component_key: "amd64_part_31bf3856ad364e35_10.0.17763.1_none_0123456789abcdef",
+            file: "part.dll",
+            hash: &hash,
+        };
         let facts = Facts {
             kb: "KB5022286",
             build: kbs.build_of("KB5022286", None),
             kbs: &kbs,
             source: Some(&source),
-            check: Some(Check {
-                component_key: "amd64_part_31bf3856ad364e35_10.0.17763.1_none_0123456789abcdef",
-                file: "part.dll",
-                hash: &hash,
-            }),
+            checks: &[check, check],
+            unchecked: 1,
         };
         for class in CLASSES {
             for step in steps(class, &facts) {
@@ -261,6 +293,46 @@ mod tests {
                 assert!(!alien, "{class:?}: {}", step.command);
             }
         }
+    }
+
+    #[test]
+    fn every_damaged_file_is_checked_and_the_rest_is_counted() {
+        let kbs = KbTable::shipped();
+        let source = RepairSource {
+            path: r"\\depot01\repair$\Windows".to_owned(),
+            ..RepairSource::default()
+        };
+        let hashes = ["ab".repeat(32), "cd".repeat(32)];
+        let checks: Vec<Check<'_>> = ["one.dll", "two.dll"]
+            .into_iter()
+            .zip(&hashes)
+            .map(|(file, hash)| Check {
+                component_key: "amd64_part_31bf3856ad364e35_10.0.17763.1_none_0123456789abcdef",
+                file,
+                hash,
+            })
+            .collect();
+        let facts = Facts {
+            kb: "KB5022286",
+            build: None,
+            kbs: &kbs,
+            source: Some(&source),
+            checks: &checks,
+            unchecked: 3,
+        };
+        let step = check_source(&facts).unwrap();
+        for part in ["one.dll' = 'abab", "two.dll' = 'cdcd"] {
+            assert!(step.command.contains(part), "{}", step.command);
+        }
+        assert!(step.en.contains("these 2 files") && step.en.contains("3 more"));
+        assert!(step.zh.contains("2 个文件") && step.zh.contains("3 个"));
+        let one = Facts {
+            checks: &checks[..1],
+            unchecked: 0,
+            ..facts
+        };
+        let step = check_source(&one).unwrap();
+        assert!(step.command.starts_with("(Get-FileHash") && !step.en.contains("more"));
     }
 
     #[test]

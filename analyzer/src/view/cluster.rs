@@ -73,6 +73,22 @@ pub struct Cluster {
     pub remedy: Remedy,
     /// Devices by the hour in which each first failed so.
     pub series: Vec<Point>,
+    /// Devices that share the leading cause and have not tried the KB yet;
+    /// `None` without a cause, or where there is none.
+    pub waiting: Option<Waiting>,
+}
+
+/// Devices that a cause will meet next.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
+pub struct Waiting {
+    /// What they share with the members.
+    pub facts: BTreeMap<String, String>,
+    /// Devices without an attempt, and below the level that the KB brings.
+    pub devices: u64,
+    /// Devices that share it, with an attempt or without.
+    pub of: u64,
+    /// Only devices of the KB's target lists were counted.
+    pub listed: bool,
 }
 
 /// A device that belongs to a cluster.
@@ -80,6 +96,8 @@ pub struct Cluster {
 pub struct MemberDevice {
     /// Identity.
     pub device_id: String,
+    /// First failure of this kind.
+    pub first_failed_at_ms: i64,
     /// Latest failure.
     pub failed_at_ms: i64,
     /// Failed attempts so far.

@@ -140,6 +140,21 @@ async fn a_planted_image_is_the_only_cluster_with_cause_damage_and_source() {
     assert_eq!(cause.facts, image);
     assert_eq!((cause.failed, cause.total), (24, 24));
 
+    // The lists behind the counts, and the search.
+    let shared = analyzer.shared();
+    let list = shared.devices_of_kb(KB, &["failed", "rolled_back"]).await;
+    let list = list.unwrap();
+    assert_eq!((list.total, list.devices.len() as u64), (failed, failed));
+    assert!(
+        list.devices
+            .iter()
+            .any(|device| device.hresult == "0x800f0985")
+    );
+    let none = shared.devices_of_rollout("none", "failed").await.unwrap();
+    assert_eq!(none.total, 0);
+    let found = shared.find_devices("C-0000").await.unwrap();
+    assert!((9..=10).contains(&found.len()), "{found:?}");
+
     let sources = &cluster.remedy.sources;
     let names: Vec<&str> = sources.iter().map(|s| s.name.as_str()).collect();
     assert_eq!(names, ["pc-00009", "pc-00019"], "{sources:?}");

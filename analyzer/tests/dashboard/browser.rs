@@ -96,7 +96,7 @@ fn the_browser_shows_the_whole_story() {
     let server = Server::of(sample_view::rich(now_ms()));
     let text = look_at(&mut browser, &server.url("/?lang=en"), DESK, "story-en");
     for fact in [
-        "KB5022286 fails on 47 of 1,312 devices",
+        "KB5022286 fails with 0x800f0985 on 47 of 1,312 devices",
         "Usual for this code: at most 2 of 1,000",
         "localspl.dll",
         "img-teller-2022b",

@@ -109,7 +109,7 @@ fn a_newcomer_can_read_the_whole_story_from_the_first_page() {
     let english = html::text(&server.get("/?lang=en", &[]).body);
     for fact in [
         "KB5022286 is failing now",
-        "KB5022286 fails on 47 of 1,312 devices",
+        "KB5022286 fails with 0x800f0985 on 47 of 1,312 devices",
         "Usual for this code: at most 2 of 1,000. Failing since ",
         "A file in the component store is damaged or altered",
         "localspl.dll",
@@ -123,7 +123,7 @@ fn a_newcomer_can_read_the_whole_story_from_the_first_page() {
     }
     let chinese = html::text(&server.get("/?lang=zh", &[]).body);
     for fact in [
-        "KB5022286 在 1,312 台设备中的 47 台上失败",
+        "KB5022286 在 1,312 台设备中的 47 台上以 0x800f0985 失败",
         "每 1,000 台约 2 台",
         "系统镜像",
     ] {
@@ -188,6 +188,86 @@ fn the_rows_of_a_rollout_add_up_on_the_page() {
     );
     assert!(text.contains("1,240 of 2,000 devices are done"), "{text}");
     assert!(text.contains("Total2,000100%"), "{text}");
+}
+
+#[test]
+fn the_cluster_page_says_whom_the_cause_meets_next_and_who_failed_when() {
+    let server = Server::of(sample_view::rich(now_ms()));
+    for (lang, words) in [
+        (
+            "en",
+            "312 more devices on the target list with image img-teller-2022b have not tried yet (363",
+        ),
+        ("zh", "目标清单中另有 312 台具有"),
+    ] {
+        let page = server.get(&format!("/clusters/{CLUSTER}?lang={lang}"), &[]);
+        let text = html::text(&page.body);
+        assert!(text.contains(words), "{text}");
+    }
+    let page = server.get(&format!("/clusters/{CLUSTER}?lang=en"), &[]);
+    assert!(html::text(&page.body).contains("First failed"));
+}
+
+#[test]
+fn counts_of_a_kb_and_a_rollout_lead_to_their_devices() {
+    let server = Server::without_database(sample_view::rich(now_ms()));
+    for (path, links) in [
+        (format!("/kbs/{KB}"), 6),
+        ("/rollouts/2023-01%20production".to_owned(), 9),
+    ] {
+        let page = server.get(&path, &[]).body;
+        let lists: BTreeSet<String> = html::attribute(&page, "a", "href")
+            .into_iter()
+            .filter(|href| href.contains("/devices?state="))
+            .collect();
+        assert_eq!(lists.len(), links, "{lists:?}");
+        for list in lists {
+            // Known states: only the database is missing.
+            assert_eq!(server.get(&list, &[]).status, 503, "{list}");
+        }
+    }
+    for path in [
+        "/kbs/KB1/devices?state=failed",
+        "/kbs/KB5022286/devices?state=x",
+    ] {
+        assert_eq!(server.get(path, &[]).status, 404, "{path}");
+    }
+}
+
+#[test]
+fn a_part_of_a_kb_or_code_is_found() {
+    let server = Server::of(sample_view::rich(now_ms()));
+    for (text, place) in [
+        ("5021237", "/kbs/KB5021237"),
+        ("0985", &*format!("/clusters/{CLUSTER}")),
+    ] {
+        let found = server.get(&format!("/devices?id={text}"), &[]);
+        assert_eq!((found.status, found.header("location")), (303, place));
+    }
+    let several = server.get("/devices?id=KB50&lang=en", &[]);
+    let text = html::text(&several.body);
+    assert!(
+        text.contains("KB5022286") && text.contains("KB5021237"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_quiet_fleet_is_no_old_picture_but_an_unheard_one_is_told() {
+    let mut view = sample_view::rich(now_ms());
+    view.data_at_ms -= 3 * 3_600_000;
+    let quiet = html::text(&Server::of(view.clone()).get("/?lang=en", &[]).body);
+    assert!(quiet.contains("newest record"), "{quiet}");
+    assert!(!quiet.contains("picture is") && !quiet.contains("No device was heard"));
+    view.fleet.last_heard_ms -= 3 * 3_600_000;
+    let cut_off = html::text(&Server::of(view.clone()).get("/?lang=en", &[]).body);
+    assert!(
+        cut_off.contains("No device was heard of for 3"),
+        "{cut_off}"
+    );
+    view.made_at_ms -= 3_600_000;
+    let stopped = html::text(&Server::of(view).get("/?lang=en", &[]).body);
+    assert!(stopped.contains("This picture is"), "{stopped}");
 }
 
 #[test]
@@ -261,6 +341,21 @@ fn the_language_is_the_browsers_until_the_reader_switches() {
 }
 
 #[test]
+fn switching_the_language_stays_on_the_record_that_is_shown() {
+    let server = Server::of(sample_view::rich(now_ms()));
+    let (_, path) = paths()
+        .into_iter()
+        .find(|(name, _)| *name == "event")
+        .unwrap();
+    let page = server.get(&in_lang(&path, "en"), &[]).body;
+    let other = html::attribute(&page, "a", "href")
+        .into_iter()
+        .find(|href| href.contains("lang=zh"))
+        .map(|href| href.replace("&amp;", "&"));
+    assert_eq!(other, Some(format!("{path}&lang=zh")));
+}
+
+#[test]
 fn times_are_printed_in_the_zone_that_the_browser_told() {
     let server = Server::of(sample_view::rich(now_ms()));
     let page = server
@@ -282,6 +377,7 @@ fn every_link_inside_leads_somewhere() {
         // database, which is not there.
         let of_database = path.starts_with("/devices/")
             || path.starts_with("/events/")
+            || path.contains("/devices?state=")
             || path.starts_with("/api/v1/devices/")
             || path.starts_with("/api/v1/events/");
         assert!(
@@ -295,7 +391,7 @@ fn every_link_inside_leads_somewhere() {
             .flatten()
             .filter(|href| href.starts_with('/'))
         {
-            let href = href.replace("?lang=zh", "?lang=en");
+            let href = href.replace("lang=zh", "lang=en");
             if known.insert(href.clone()) {
                 to_visit.push(href);
             }
@@ -352,14 +448,14 @@ fn a_database_that_is_away_is_named_and_the_other_pages_go_on() {
 }
 
 #[test]
-fn old_data_raises_an_alarm_on_every_page() {
+fn an_old_picture_raises_an_alarm_on_every_page() {
     let mut view = sample_view::rich(now_ms());
-    view.data_at_ms -= 20 * sample_view::MINUTE;
+    view.made_at_ms -= 20 * sample_view::MINUTE;
     let server = Server::of(view);
     for path in ["/", "/silent", "/clusters"] {
         let text = html::text(&server.get(&in_lang(path, "en"), &[]).body);
         assert!(
-            text.contains("The newest data is 20 min old"),
+            text.contains("This picture is 20 min old"),
             "{path}: {text}"
         );
     }

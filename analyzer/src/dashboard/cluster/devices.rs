@@ -47,6 +47,7 @@ pub(super) fn list(cluster: &Cluster, reader: &Reader) -> Markup {
                     thead {
                         tr {
                             th scope="col" { (text::DEVICE.of(lang)) }
+                            th scope="col" { (text::FIRST_FAILED_AT.of(lang)) }
                             th scope="col" { (text::FAILED_AT.of(lang)) }
                             th.num scope="col" { (text::ATTEMPTS_FAILED.of(lang)) }
                             @for key in &columns { th scope="col" { (word(FACTS, lang, key)) } }
@@ -65,7 +66,11 @@ fn row(device: &MemberDevice, columns: &[&str], reader: &Reader) -> Markup {
     html! {
         tr {
             th scope="row" { (device_link(&device.device_id)) }
-            td data-label=(text::FAILED_AT.of(lang)) { (time(reader, device.failed_at_ms)) }
+            td data-label=(text::FIRST_FAILED_AT.of(lang)) { (time(reader, device.first_failed_at_ms)) }
+            td data-label=(text::FAILED_AT.of(lang)) {
+                @if device.failed_at_ms == device.first_failed_at_ms { span.muted { "–" } }
+                @else { (time(reader, device.failed_at_ms)) }
+            }
             td.num data-label=(text::ATTEMPTS_FAILED.of(lang)) { (device.attempts) }
             @for key in columns {
                 td data-label=(label(key, reader)) { (fact(&device.facts, key, reader)) }

@@ -22,15 +22,18 @@ pub(super) fn open(cluster: &Cluster) -> bool {
     cluster.life != Life::Closed
 }
 
-/// A cluster's headline: which KB, on how many of how many.
+/// A cluster's headline: which KB, with which code, on how many of how many.
+/// The KB as a whole may fail on more, with other codes.
 pub(super) fn headline(cluster: &Cluster, reader: &Reader) -> Markup {
-    let (phrase, failed) = if open(cluster) {
-        (text::HEADLINE, cluster.failed)
-    } else {
-        (text::HEADLINE_CLOSED, cluster.ever_failed)
+    let (phrase, failed) = match (open(cluster), cluster.hresult.is_empty()) {
+        (true, false) => (text::HEADLINE_CODE, cluster.failed),
+        (true, true) => (text::HEADLINE, cluster.failed),
+        (false, false) => (text::HEADLINE_CODE_CLOSED, cluster.ever_failed),
+        (false, true) => (text::HEADLINE_CLOSED, cluster.ever_failed),
     };
     let fillings = [
         ("kb", kb_link(&cluster.kb)),
+        ("code", words::data(&cluster.hresult)),
         ("failed", html! { (count(failed)) }),
         ("tried", html! { (count(cluster.tried)) }),
     ];
@@ -106,6 +109,7 @@ pub(super) fn page(cluster: &Cluster, view: &View, reader: &Reader) -> Markup {
         h1 class=[open(cluster).then_some("bad")] { (headline(cluster, reader)) }
         p.lead { (second_line(cluster, reader)) }
         p.lead { (ending(cluster, reader)) }
+        @if let Some(waiting) = &cluster.waiting { p.lead { (shared_facts::waiting(waiting, reader)) } }
         (figures(cluster, reader))
         section {
             (section_head(lang, text::WHAT_IS_BROKEN, Some(text::BROKEN_HINT)))

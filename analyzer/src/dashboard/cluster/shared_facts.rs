@@ -10,7 +10,7 @@ use crate::dashboard::number::{count, percent, share, times};
 use crate::dashboard::reader::Reader;
 use crate::dashboard::text;
 use crate::dashboard::words::{CLASSES, FACTS, data, find, word};
-use crate::view::{CauseCandidate, Cluster, Exonerated};
+use crate::view::{CauseCandidate, Cluster, Exonerated, Waiting};
 
 /// Devices that stand for all that have a cleared fact.
 const EXAMPLES: usize = 5;
@@ -53,6 +53,21 @@ fn ratio(cause: &CauseCandidate, reader: &Reader) -> Markup {
         ("high", html! { (times(cause.interval.1)) }),
     ];
     text::CAUSE_RATIO.fill(reader.lang, &fillings)
+}
+
+/// Whom the leading cause will meet next.
+pub(super) fn waiting(waiting: &Waiting, reader: &Reader) -> Markup {
+    let phrase = if waiting.listed {
+        text::WAITING_LISTED
+    } else {
+        text::WAITING
+    };
+    let fillings = [
+        ("n", html! { b { (count(waiting.devices)) } }),
+        ("facts", facts(&waiting.facts, reader)),
+        ("of", html! { (count(waiting.of)) }),
+    ];
+    phrase.fill(reader.lang, &fillings)
 }
 
 /// The best candidate in a few lines.

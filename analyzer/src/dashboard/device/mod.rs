@@ -17,6 +17,8 @@ use crate::view::{Cluster, View};
 /// Most records that a timeline holds.
 const MOST_EVENTS: usize = 500;
 
+const DAY_MS: i64 = 24 * 3_600_000;
+
 /// A clock that is off by more than this is named.
 const SKEW_MS: i64 = 2 * 60_000;
 
@@ -30,6 +32,7 @@ pub(super) fn page(device: &DeviceTimeline, view: &View, reader: &Reader) -> Mar
             @if device.attempts.is_empty() { p.empty { (text::NO_ATTEMPT.of(lang)) } }
             @else { (attempts(&device.attempts, &device.device_id, reader)) }
         }
+        section { (facts::section(&device.facts, reader)) }
         section {
             (section_head(lang, text::TIMELINE, None))
             @if device.events.is_empty() { p.empty { (text::TIMELINE_EMPTY.of(lang)) } }
@@ -38,7 +41,6 @@ pub(super) fn page(device: &DeviceTimeline, view: &View, reader: &Reader) -> Mar
                 p.muted { (text::TIMELINE_CUT.of(lang).replace("{n}", &count(MOST_EVENTS as u64))) }
             }
         }
-        section { (facts::section(&device.facts, reader)) }
     }
 }
 
@@ -207,10 +209,36 @@ fn timeline(events: &[TimelineEvent], device_id: &str, reader: &Reader) -> Marku
     }
 }
 
-/// An event's time: in the reader's zone if it is known as UTC, else as the log
-/// printed it.
+/// How the time of an event is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Known {
+    /// As UTC.
+    Exactly,
+    /// From what the log printed and the device's usual offset from UTC.
+    ByOffset,
+    /// As printed; nobody knows in which zone.
+    AsPrinted,
+    /// The day alone: a list of what is installed has no more.
+    Day,
+}
+
+/// How an event's time is known.
+pub(super) fn known(event: &TimelineEvent) -> Known {
+    if event.source_kind == "installed_updates" && event.at_ms.rem_euclid(DAY_MS) == 0 {
+        Known::Day
+    } else if event.utc {
+        Known::Exactly
+    } else if event.by_offset {
+        Known::ByOffset
+    } else {
+        Known::AsPrinted
+    }
+}
+
+/// An event's time in the reader's zone; as the log printed it where no offset
+/// is known.
 pub(super) fn event_clock(event: &TimelineEvent, reader: &Reader, format: &str) -> String {
-    if event.utc {
+    if matches!(known(event), Known::Exactly | Known::ByOffset) {
         return clock(reader, event.at_ms, format);
     }
     let as_printed = Reader {
@@ -225,8 +253,15 @@ fn event_item(event: &TimelineEvent, device_id: &str, reader: &Reader) -> Markup
     html! {
         li class=(colour(&event.result)) {
             div.when {
-                a href=(event_address(&event.event_id, device_id)) { (event_clock(event, reader, "%H:%M:%S")) }
-                @if !event.utc { " " abbr title=(text::AS_PRINTED.of(lang)) { "*" } }
+                a href=(event_address(&event.event_id, device_id)) {
+                    @if known(event) == Known::Day { (text::DAY_ONLY.of(lang)) }
+                    @else { (event_clock(event, reader, "%H:%M:%S")) }
+                }
+                @match known(event) {
+                    Known::ByOffset => { " " abbr title=(text::BY_OFFSET.of(lang)) { "≈" } }
+                    Known::AsPrinted => { " " abbr title=(text::AS_PRINTED.of(lang)) { "*" } }
+                    Known::Exactly | Known::Day => {}
+                }
             }
             div.told {
                 p {

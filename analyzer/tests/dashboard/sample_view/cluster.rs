@@ -2,7 +2,7 @@
 
 use kbwatch_analyzer::view::{
     CauseCandidate, Cluster, DamageGroup, DamagedFile, Exonerated, Life, MemberDevice, Point,
-    Remedy, RemedyStep, RepairSource, Said,
+    Remedy, RemedyStep, RepairSource, Said, Waiting,
 };
 
 use super::{CLUSTER, DAY, HOUR, KB, MINUTE, facts};
@@ -11,6 +11,7 @@ fn member(now_ms: i64, i: u32) -> MemberDevice {
     let branch = format!("branch-{:04}", 400 + i % 19);
     MemberDevice {
         device_id: format!("tlr-{:04}-{:02}", 417 + i % 19, 3 + i / 19),
+        first_failed_at_ms: now_ms - (i64::from(i) + 1) * 37 * MINUTE - i64::from(i % 3) * 5 * HOUR,
         failed_at_ms: now_ms - (i64::from(i) + 1) * 37 * MINUTE,
         attempts: 1 + i % 3,
         evidence: vec![
@@ -171,6 +172,12 @@ pub(super) fn open_cluster(now_ms: i64) -> Cluster {
         }],
         remedy: remedy(),
         series: growth,
+        waiting: Some(Waiting {
+            facts: facts(&[("image", "img-teller-2022b")]),
+            devices: 312,
+            of: 363,
+            listed: true,
+        }),
     }
 }
 

@@ -233,6 +233,7 @@ pub(crate) fn rich(now_ms: i64) -> View {
             devices: 2_000,
             present: 1_987,
             silent: silence.len() as u64,
+            last_heard_ms: now_ms - 1_000,
             events: 184_233,
             by_class: [("pc", 1290), ("teller", 520), ("atm", 150), ("kiosk", 40)]
                 .map(|(class, n)| (class.to_owned(), n))
