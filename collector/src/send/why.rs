@@ -14,7 +14,7 @@ pub(crate) struct Why {
 /// counts.
 const MEANINGS: &[(&[&str], &str, &str)] = &[
     (
-        &["read ", "under tls"],
+        &["check the paths under tls"],
         "a certificate or key of this device cannot be read",
         "check the paths under tls, and that the collector may read the files",
     ),
@@ -52,7 +52,13 @@ const MEANINGS: &[(&[&str], &str, &str)] = &[
         "ask the operators of kbwatch; enroll the device again",
     ),
     (
-        &["dns", "lookup", "name or service", "no such host", "11001"],
+        &[
+            "dns error",
+            "failed to lookup",
+            "name or service",
+            "no such host",
+            "11001",
+        ],
         "the gateway's name is not known on this network",
         "check the key gateway of the configuration, and this machine's DNS",
     ),
