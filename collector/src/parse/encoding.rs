@@ -55,7 +55,8 @@ fn decode_wide(coding: &'static encoding_rs::Encoding, bytes: &[u8]) -> Vec<u8> 
     without_mark(text.as_bytes()).to_vec()
 }
 
-fn without_mark(bytes: &[u8]) -> &[u8] {
+/// Bytes without the byte order mark of UTF-8.
+pub(crate) fn without_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
 }
 

@@ -89,11 +89,14 @@ impl Report<'_> {
     }
 
     /// Hands an event in.
-    pub(crate) fn tell(&mut self, mut event: UpdateEvent) {
-        self.clock.resolve(&mut event);
-        keep_limits(&mut event);
-        event.rate_completeness();
+    pub(crate) fn tell(&mut self, event: UpdateEvent) {
+        // Completed in its place: events are large.
         self.out.push(event);
+        if let Some(event) = self.out.last_mut() {
+            self.clock.resolve(event);
+            keep_limits(event);
+            event.rate_completeness();
+        }
     }
 }
 

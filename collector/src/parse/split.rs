@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use memchr::memmem;
 
-use super::encoding::{Encoding, TELLING_LEN};
+use super::encoding::{Encoding, TELLING_LEN, without_mark};
 
 /// Longest unit that is kept, in bytes of the file.
 pub(crate) const MAX_UNIT_LEN: usize = 64 * 1024;
@@ -97,8 +97,32 @@ impl Splitter {
             let (here, after) = rest.split_at(next);
             self.end_unit(here, end, encoding, each);
             rest = after;
+            if (self.unit, encoding) == (Unit::Line, Encoding::Bytes) {
+                rest = self.whole_lines(rest, each);
+            }
         }
         self.keep(rest);
+    }
+
+    /// The usual case, with nothing kept from before: hands out the lines that
+    /// lie here whole, and returns the rest from the first that does not.
+    fn whole_lines<'a>(&mut self, bytes: &'a [u8], each: &mut dyn FnMut(&Line<'_>)) -> &'a [u8] {
+        let mut start = 0;
+        for end in memchr::memchr_iter(b'\n', bytes) {
+            let line = &bytes[start..end];
+            if line.len() > MAX_UNIT_LEN {
+                break;
+            }
+            each(&Line {
+                text: without_returns(without_mark(line)),
+                offset: self.offset,
+                number: self.number,
+            });
+            self.offset += line.len() as u64 + 1;
+            self.number += 1;
+            start = end + 1;
+        }
+        &bytes[start..]
     }
 
     /// Hands out what is left without an end: the file is final.
@@ -216,12 +240,8 @@ impl Splitter {
         };
         let usable = whole.len() & !(encoding.width() - 1);
         let text = encoding.decode(&whole[..usable]);
-        let mut text: &[u8] = &text;
-        while let [rest @ .., b'\r'] = text {
-            text = rest;
-        }
         each(&Line {
-            text,
+            text: without_returns(&text),
             offset: self.offset,
             number: self.number,
         });
@@ -231,6 +251,13 @@ impl Splitter {
         self.taken = 0;
         self.skipping = false;
     }
+}
+
+fn without_returns(mut text: &[u8]) -> &[u8] {
+    while let [rest @ .., b'\r'] = text {
+        text = rest;
+    }
+    text
 }
 
 #[cfg(test)]
