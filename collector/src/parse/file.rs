@@ -88,6 +88,24 @@ pub fn parse_file(
     read_file(path, kind, device_id, false)
 }
 
+/// Reads the records of an .evtx file from a number on: for whoever reads the
+/// same log again and knows how far.
+///
+/// # Errors
+/// See [`ParseFileError`].
+pub fn parse_event_log(
+    path: &Path,
+    device_id: &str,
+    first: u64,
+) -> Result<ParsedFile, ParseFileError> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let origin = Origin {
+        device_id: device_id.to_owned(),
+        log: name.into_owned(),
+    };
+    read_evtx(path, FileKind::EvtxSystem, first, &origin)
+}
+
 /// As [`parse_file`], with noise records on demand.
 pub(crate) fn read_file(
     path: &Path,
@@ -116,7 +134,7 @@ pub(crate) fn read_file(
         log: name.into_owned(),
     };
     if head.starts_with(b"ElfFile\0") {
-        return read_evtx(path, kind, &origin);
+        return read_evtx(path, kind, 0, &origin);
     }
     if head.starts_with(CABINET_MAGIC) {
         let packed = Packed {
@@ -201,7 +219,12 @@ impl Packed<'_> {
     }
 }
 
-fn read_evtx(path: &Path, kind: FileKind, origin: &Origin) -> Result<ParsedFile, ParseFileError> {
+fn read_evtx(
+    path: &Path,
+    kind: FileKind,
+    first: u64,
+    origin: &Origin,
+) -> Result<ParsedFile, ParseFileError> {
     let mut events = Vec::new();
     let mut counts = ParseCounts::default();
     let mut report = Report {
@@ -212,9 +235,11 @@ fn read_evtx(path: &Path, kind: FileKind, origin: &Origin) -> Result<ParsedFile,
         with_noise: false,
         out: &mut events,
     };
-    event_log::read_evtx(path, &mut report).map_err(|source| ParseFileError::DamagedEventLog {
-        path: path.to_owned(),
-        source: Box::new(source),
+    event_log::read_evtx(path, first, &mut report).map_err(|source| {
+        ParseFileError::DamagedEventLog {
+            path: path.to_owned(),
+            source: Box::new(source),
+        }
     })?;
     let kind = event_log::evtx_kind(&events).unwrap_or(kind);
     Ok(ParsedFile {

@@ -40,7 +40,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::checkpoint::ParserCheckpoint;
 pub(crate) use self::file::read_file;
-pub use self::file::{ParseFileError, ParsedFile, parse_file};
+pub use self::file::{ParseFileError, ParsedFile, parse_event_log, parse_file};
 pub use self::kind::{FileKind, UnknownKind};
 pub(crate) use self::time::show as show_time;
 

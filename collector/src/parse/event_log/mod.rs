@@ -3,20 +3,22 @@
 
 mod boot;
 mod client;
+mod evtx;
+mod provider;
 mod servicing;
+#[cfg(test)]
+mod written;
 mod wusa;
 mod xml;
-
-use std::path::Path;
 
 use kbwatch_proto::event::UpdateEvent;
 use kbwatch_proto::ids::EventId;
 use kbwatch_proto::words::{EventResult, Phase, TimeSource};
 
 pub(in crate::parse) use self::client::{is_store_app, meaning};
+pub(crate) use self::evtx::read_evtx;
 use self::xml::RawEvent;
 use super::kind::FileKind;
-use super::mask::mask;
 use super::report::{Report, put};
 use super::split::Line;
 use super::{scan, time};
@@ -108,38 +110,24 @@ fn begin(raw: &RawEvent, report: &Report<'_>, phase: Phase, result: EventResult)
     event
 }
 
-/// The named values of a record, without those that name people.
+/// The named values of a record, without those that name people; it is masked
+/// where the event is handed in.
 fn evidence(raw: &RawEvent) -> String {
     let mut text = format!("{} {}", raw.provider, raw.event_number);
     for (name, value) in &raw.values {
-        let lower = name.to_ascii_lowercase();
-        let personal = ["user", "sid", "commandline", "param"]
-            .iter()
-            .any(|word| lower.contains(word));
+        let personal = [&b"user"[..], b"sid", b"commandline", b"param"]
+            .into_iter()
+            .any(|word| contains_word(name.as_bytes(), word));
         if !personal && !name.is_empty() {
             text.extend([" ", name, "=", value]);
         }
     }
-    mask(&text)
+    text
 }
 
-/// Reads an .evtx file.
-pub(crate) fn read_evtx(path: &Path, report: &mut Report<'_>) -> Result<(), evtx::err::EvtxError> {
-    let settings = evtx::ParserSettings::new().indent(false);
-    let mut parser = evtx::EvtxParser::from_path(path)?.with_configuration(settings);
-    for record in parser.records() {
-        report.counts.lines += 1;
-        match record {
-            Ok(record) => {
-                let text: &str = &record.data;
-                if let Some(start) = text.find("<Event") {
-                    read_element(&text[start..], report);
-                }
-            }
-            Err(_) => report.counts.unknown += 1,
-        }
-    }
-    Ok(())
+fn contains_word(name: &[u8], word: &[u8]) -> bool {
+    let mut parts = name.windows(word.len());
+    parts.any(|part| part.eq_ignore_ascii_case(word))
 }
 
 /// Kind of an .evtx file by the channel that its events name.

@@ -28,31 +28,22 @@ impl RawEvent {
             match reader.read_event().ok()? {
                 Event::Start(start) => {
                     raw.attributes(&start);
-                    path.push(Open::of(&start));
+                    let open = Open::within(path.last(), &start);
+                    path.push(open);
                 }
                 Event::Empty(start) => {
                     raw.attributes(&start);
-                    let open = Open::of(&start);
-                    raw.close(&path, open);
+                    let open = Open::within(path.last(), &start);
+                    raw.close(path.last(), open);
                 }
-                Event::Text(part) => {
-                    if let Some(open) = path.last_mut() {
-                        open.text.push_str(&part);
-                    }
-                }
-                Event::CData(part) => {
-                    if let Some(open) = path.last_mut() {
-                        open.text.push_str(&part);
-                    }
-                }
-                Event::GeneralRef(entity) => {
-                    if let Some(open) = path.last_mut() {
-                        open.text.push_str(&resolve(&entity)?);
-                    }
+                Event::Text(part) => add_text(&mut path, &part),
+                Event::CData(part) => add_text(&mut path, &part),
+                Event::GeneralRef(entity) if !path.is_empty() => {
+                    add_text(&mut path, &resolve(&entity)?);
                 }
                 Event::End(_) => {
                     let open = path.pop()?;
-                    raw.close(&path, open);
+                    raw.close(path.last(), open);
                     if path.is_empty() {
                         return Some(raw);
                     }
@@ -76,40 +67,31 @@ impl RawEvent {
     }
 
     fn attributes(&mut self, start: &BytesStart<'_>) {
-        let attribute = |name: &str| {
-            start
-                .try_get_attribute(name)
-                .ok()
-                .flatten()
-                .map(|found| found.value.into_owned())
-        };
         match start.local_name().as_ref() {
             "Provider" => {
-                self.provider = attribute("Name")
-                    .or_else(|| attribute("EventSourceName"))
+                self.provider = attribute(start, "Name")
+                    .or_else(|| attribute(start, "EventSourceName"))
                     .unwrap_or_default();
             }
             "TimeCreated" => {
-                self.system_time = attribute("SystemTime").unwrap_or_default();
+                self.system_time = attribute(start, "SystemTime").unwrap_or_default();
             }
             _ => {}
         }
     }
 
-    fn close(&mut self, path: &[Open], open: Open) {
-        let parent = path.last().map_or("", |parent| parent.element.as_str());
-        match (parent, open.element.as_str()) {
-            ("System", "EventID") => {
+    fn close(&mut self, parent: Option<&Open>, open: Open) {
+        match (parent.map(|parent| parent.element), open.element) {
+            (Some(Element::System), Element::EventId) => {
                 self.event_number = open.text.trim().parse().unwrap_or_default();
             }
-            ("System", "EventRecordID") => {
+            (Some(Element::System), Element::EventRecordId) => {
                 self.record_id = open.text.trim().parse().unwrap_or_default();
             }
-            ("System", "Channel") => open.text.trim().clone_into(&mut self.channel),
-            ("EventData", _) => self.push(open.name, open.text),
-            _ if parent != "UserData" && path.iter().any(|parent| parent.element == "UserData") => {
-                self.push(open.element, open.text);
+            (Some(Element::System), Element::Channel) => {
+                open.text.trim().clone_into(&mut self.channel);
             }
+            _ if open.is_value => self.push(open.name, open.text),
             _ => {}
         }
     }
@@ -121,21 +103,80 @@ impl RawEvent {
     }
 }
 
+/// The elements whose names mean something here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Element {
+    System,
+    EventId,
+    EventRecordId,
+    Channel,
+    EventData,
+    UserData,
+    Other,
+}
+
+impl Element {
+    fn named(name: &str) -> Self {
+        match name {
+            "System" => Self::System,
+            "EventID" => Self::EventId,
+            "EventRecordID" => Self::EventRecordId,
+            "Channel" => Self::Channel,
+            "EventData" => Self::EventData,
+            "UserData" => Self::UserData,
+            _ => Self::Other,
+        }
+    }
+}
+
 /// An element that has not ended yet.
 struct Open {
-    element: String,
+    element: Element,
+    /// Whether it stands in `UserData`, or is that.
+    in_user_data: bool,
+    /// Whether it is a named value: what `EventData` holds, by the attribute,
+    /// or what stands below the elements of `UserData`, by the element.
+    is_value: bool,
     name: String,
     text: String,
 }
 
 impl Open {
-    fn of(start: &BytesStart<'_>) -> Self {
-        let name = start.try_get_attribute("Name").ok().flatten();
+    fn within(parent: Option<&Self>, start: &BytesStart<'_>) -> Self {
+        let local = start.local_name();
+        let element = Element::named(local.as_ref());
+        let above = parent.map_or(Element::Other, |parent| parent.element);
+        let in_user_data = parent.is_some_and(|parent| parent.in_user_data);
+        let is_data = above == Element::EventData;
+        let is_value = is_data || in_user_data && above != Element::UserData;
+        let name = if is_data {
+            attribute(start, "Name").unwrap_or_default()
+        } else if is_value {
+            local.as_ref().to_owned()
+        } else {
+            String::new()
+        };
         Self {
-            element: start.local_name().as_ref().to_owned(),
-            name: name.map_or_else(String::new, |name| name.value.into_owned()),
+            element,
+            in_user_data: in_user_data || element == Element::UserData,
+            is_value,
+            name,
             text: String::new(),
         }
+    }
+}
+
+fn attribute(start: &BytesStart<'_>, name: &str) -> Option<String> {
+    let found = start.try_get_attribute(name).ok().flatten();
+    found.map(|found| found.value.into_owned())
+}
+
+/// Adds to the innermost element, unless that says nothing here.
+fn add_text(path: &mut [Open], part: &str) {
+    if let Some(open) = path.last_mut()
+        && (open.is_value || open.element != Element::Other)
+    {
+        open.text.push_str(part);
     }
 }
 
