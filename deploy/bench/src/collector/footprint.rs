@@ -91,7 +91,8 @@ fn limit(case: &str, seen: &[Idle], of: impl Fn(&Idle) -> f64, (floor, aim): (f6
     let unit = if case == "idle CPU" { "percent" } else { "MiB" };
     let pair = Pair {
         ours,
-        rival: seen.get(1).map_or(floor, &of).max(f64::MIN_POSITIVE),
+        // A rival that cannot be told from nothing would make no ratio.
+        rival: seen.get(1).map_or(floor, &of).max(floor / 100.0),
         unit,
     };
     let mut report = Report::new(

@@ -15,7 +15,7 @@ use self::process::CollectorProcess;
 mod day;
 pub(crate) mod footprint;
 mod gateway;
-mod log;
+pub(crate) mod log;
 mod process;
 
 /// Pairs, ours and the rival's in turn.
