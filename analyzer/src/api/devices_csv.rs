@@ -166,12 +166,13 @@ mod tests {
             rows[0].iter().collect::<Vec<_>>(),
             [
                 "dev-1",
+                "2023-01-12T01:13:20Z",
                 "2023-01-12T01:14:00Z",
                 "2",
                 "ab cd",
                 "a\",\r\n\"=b"
             ]
         );
-        assert_eq!(&rows[1][4], "");
+        assert_eq!(&rows[1][5], "");
     }
 }
