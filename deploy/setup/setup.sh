@@ -130,6 +130,12 @@ setup_windows() {
   }
 }
 
+# Whether code for Windows can be compiled, without fetching anything.
+can_build_windows() {
+  command -v x86_64-w64-mingw32-gcc >/dev/null && command -v rustup >/dev/null &&
+    rustup target list --installed | grep -qx "$WINDOWS_TARGET"
+}
+
 setup_kafka() {
   [[ -n ${KBWATCH_KAFKA_BROKERS:-} ]] && return 0
   need_commands java:openjdk-17-jre-headless mvn:maven
