@@ -83,16 +83,32 @@ pub struct CollectorConfig {
     pub memory_max_mb: u32,
 }
 
-/// Paths of PEM files.
+/// Certificates: PEM files, and on Windows the machine's store.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct TlsConfig {
-    /// Certificates of the authorities that may vouch for the gateway.
+    /// File with the certificates of the authorities that may vouch for the
+    /// gateway.
     pub ca: PathBuf,
-    /// This device's certificate, with its chain.
+    /// File with this device's certificate and its chain.
     pub cert: PathBuf,
-    /// Its private key.
+    /// File with its private key.
     pub key: PathBuf,
+    /// On Windows, instead of `cert` and `key`, which are not read then: the
+    /// thumbprint of a certificate in the machine's store. Its key stays there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub store_thumbprint: Option<String>,
+    /// The same by the certificate's common name: the one that is valid
+    /// longest, so that a renewed one counts at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub store_subject: Option<String>,
+}
+
+impl TlsConfig {
+    /// Whether certificate and key stand in the machine's store.
+    pub fn is_in_store(&self) -> bool {
+        self.store_thumbprint.is_some() || self.store_subject.is_some()
+    }
 }
 
 /// The logs to follow; a log without a path is not read.
@@ -236,7 +252,11 @@ mod tests {
         // A path that is set for every key, to learn all their names.
         let some = || Some(PathBuf::from("x"));
         let full = CollectorConfig {
-            tls: Some(TlsConfig::default()),
+            tls: Some(TlsConfig {
+                store_thumbprint: Some(String::new()),
+                store_subject: Some(String::new()),
+                ..TlsConfig::default()
+            }),
             declared_device: Some("pc-1".to_owned()),
             facts_file: some(),
             utc_offset_minutes: Some(480),

@@ -3,15 +3,13 @@
 //! The gateway reads the same certificate by the same rule and believes nothing
 //! else; the collector needs the name too, because event ids are derived from it.
 
-use std::path::{Path, PathBuf};
-
 use x509_parser::extensions::GeneralName;
-use x509_parser::pem::parse_x509_pem;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use kbwatch_proto::identity::{self, DEVICE_URN, ROLE_URN};
 
-use crate::config::CollectorConfig;
+use crate::config::{CollectorConfig, TlsConfig};
+use crate::credentials::{self, CredentialsError};
 
 /// Roles that let a certificate speak for others.
 const SPEAKING_ROLES: [&str; 2] = ["carrier", "importer"];
@@ -50,22 +48,15 @@ fn stated_by(der: &[u8]) -> Option<(String, bool)> {
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
     /// The certificate cannot be read.
-    #[error("read certificate {path}: check tls.cert", path = path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        #[source]
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
     /// Not a certificate, or one that names nobody.
     #[error(
-        "certificate {path} names no device: it needs the URI urn:kbwatch:device:ID or a common name",
-        path = path.display()
+        "certificate {place} names no device: it needs the URI urn:kbwatch:device:ID or a common name"
     )]
     Nameless {
-        /// The file.
-        path: PathBuf,
+        /// Where the certificate is.
+        place: String,
     },
     /// A name that no gateway takes.
     #[error(
@@ -84,7 +75,7 @@ pub enum IdentityError {
 /// Device id of this collector, lower case.
 pub fn device_id(config: &CollectorConfig) -> Result<String, IdentityError> {
     if let Some(tls) = &config.tls {
-        return of_certificate(&tls.cert);
+        return of_certificate(tls);
     }
     match &config.declared_device {
         Some(declared) => valid(declared.trim()),
@@ -92,16 +83,12 @@ pub fn device_id(config: &CollectorConfig) -> Result<String, IdentityError> {
     }
 }
 
-fn of_certificate(path: &Path) -> Result<String, IdentityError> {
-    let bytes = std::fs::read(path).map_err(|source| IdentityError::Unreadable {
-        path: path.to_owned(),
-        source,
+fn of_certificate(tls: &TlsConfig) -> Result<String, IdentityError> {
+    let chain = credentials::chain(tls)?;
+    let own = chain.first().and_then(|own| stated_by(own));
+    let (name, _) = own.ok_or_else(|| IdentityError::Nameless {
+        place: credentials::place(tls),
     })?;
-    let nameless = || IdentityError::Nameless {
-        path: path.to_owned(),
-    };
-    let (_, pem) = parse_x509_pem(&bytes).map_err(|_| nameless())?;
-    let (name, _) = stated_by(&pem.contents).ok_or_else(nameless)?;
     valid(&name)
 }
 
@@ -150,26 +137,33 @@ mod tests {
         file
     }
 
+    fn named_by(file: &tempfile::NamedTempFile) -> Result<String, IdentityError> {
+        of_certificate(&TlsConfig {
+            cert: file.path().to_owned(),
+            ..TlsConfig::default()
+        })
+    }
+
     #[test]
     fn the_uri_of_a_certificate_wins_over_its_common_name() {
         let file = certificate("OTHER", Some("urn:kbwatch:device:Teller-0042"));
-        assert_eq!(of_certificate(file.path()).unwrap(), "teller-0042");
+        assert_eq!(named_by(&file).unwrap(), "teller-0042");
     }
 
     #[test]
     fn without_a_uri_the_common_name_is_the_device() {
         let file = certificate("PC-1.bank.example", None);
-        assert_eq!(of_certificate(file.path()).unwrap(), "pc-1.bank.example");
+        assert_eq!(named_by(&file).unwrap(), "pc-1.bank.example");
     }
 
     #[test]
     fn a_name_that_no_gateway_takes_is_refused_here_already() {
         let file = certificate("No such device", None);
-        let refused = of_certificate(file.path()).unwrap_err();
+        let refused = named_by(&file).unwrap_err();
         assert!(refused.to_string().contains("No such device"), "{refused}");
         // As the gateway would: it trims nothing.
         let file = certificate("OTHER", Some("urn:kbwatch:device: pc-1"));
-        assert!(of_certificate(file.path()).is_err());
+        assert!(named_by(&file).is_err());
     }
 
     #[test]
@@ -177,8 +171,8 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "hello").unwrap();
         assert!(matches!(
-            of_certificate(file.path()),
-            Err(IdentityError::Nameless { .. })
+            named_by(&file),
+            Err(IdentityError::Credentials(CredentialsError::NoPem { .. }))
         ));
     }
 }

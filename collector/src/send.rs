@@ -6,11 +6,10 @@
 //! kept here: what has no receipt stays in the collector's outbox and goes
 //! again on the next stream.
 
-use std::io;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use kbwatch_proto::telemetry::Outcome;
+use rustls::pki_types::InvalidDnsNameError;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -18,10 +17,12 @@ use tokio::time::Instant;
 pub(crate) use self::stream::chain;
 use self::stream::{Heard, Link, Settings, keep_connected};
 use crate::config::CollectorConfig;
+use crate::credentials::CredentialsError;
 use crate::pipeline::Collector;
 
 mod backoff;
 pub(crate) mod deliver;
+mod dial;
 mod stream;
 pub(crate) mod why;
 
@@ -37,23 +38,26 @@ const CLOSE_GRACE: Duration = Duration::from_secs(1);
 /// A sender that cannot work; a person must act.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
-    /// A certificate or key cannot be read.
-    #[error("read {path}: check the paths under tls", path = path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        #[source]
-        source: io::Error,
-    },
-    /// The address or the certificates are unusable.
+    /// Certificate or key cannot be used.
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
+    /// The address is unusable.
     #[error("prepare the connection to {gateway}")]
     Unusable {
         /// The gateway's address.
         gateway: String,
         /// What is wrong.
         #[source]
-        source: tonic::transport::Error,
+        source: tonic::codegen::http::uri::InvalidUri,
+    },
+    /// The address has no name that a certificate could state.
+    #[error("check the certificate of {gateway}")]
+    Nameless {
+        /// The gateway's address.
+        gateway: String,
+        /// What is wrong.
+        #[source]
+        source: InvalidDnsNameError,
     },
     /// The connecting task ended on its own, which it never should.
     #[error("the sending task is gone")]
@@ -102,7 +106,7 @@ impl Sender {
     /// connection, so that renewed ones count at once.
     pub fn start(config: &CollectorConfig) -> Result<Self, SendError> {
         let settings = Settings::of(config);
-        settings.endpoint()?;
+        settings.check()?;
         let (tell, heard) = mpsc::channel(HEARD_CAPACITY);
         Ok(Self {
             heard,

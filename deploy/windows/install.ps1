@@ -10,17 +10,24 @@ program and keeps configuration and checkpoint.
 
 .EXAMPLE
 .\install.ps1 -Gateway https://kbwatch.bank.example:7443 -Ca ca.pem -Cert pc-1.pem -Key pc-1.key
+
+.EXAMPLE
+.\install.ps1 -Gateway https://kbwatch.bank.example:7443 -Ca ca.pem -StoreSubject pc-1
+With a certificate of the machine's store Personal. Then let the service's
+account read its key: certlm.msc, All Tasks, Manage Private Keys.
 #>
 #Requires -RunAsAdministrator
-[CmdletBinding()]
+[CmdletBinding(DefaultParameterSetName = 'Files')]
 param(
     # Address of the gateway, https://host:port.
     [Parameter(Mandatory = $true)][string]$Gateway,
     # Certificates of the authority that vouches for the gateway, PEM.
     [Parameter(Mandatory = $true)][string]$Ca,
     # This device's certificate and its key, PEM.
-    [Parameter(Mandatory = $true)][string]$Cert,
-    [Parameter(Mandatory = $true)][string]$Key,
+    [Parameter(Mandatory = $true, ParameterSetName = 'Files')][string]$Cert,
+    [Parameter(Mandatory = $true, ParameterSetName = 'Files')][string]$Key,
+    # Common name of a certificate in the machine's store, instead of both.
+    [Parameter(Mandatory = $true, ParameterSetName = 'Store')][string]$StoreSubject,
     # The program to install.
     [string]$Program = (Join-Path $PSScriptRoot 'kbwatch-collector.exe'),
     # Name a folder on a disk that keeps its writes where C: loses them at restart.
@@ -47,7 +54,10 @@ function Invoke-Checked([string]$File, [string[]]$Arguments) {
     if ($LASTEXITCODE -ne 0) { throw "$File $Arguments failed with $LASTEXITCODE" }
 }
 
-foreach ($file in $Program, $Ca, $Cert, $Key) {
+$inStore = $PSCmdlet.ParameterSetName -eq 'Store'
+$files = @($Program, $Ca)
+if (-not $inStore) { $files += $Cert, $Key }
+foreach ($file in $files) {
     if (-not (Test-Path -LiteralPath $file -PathType Leaf)) { throw "$file is not there" }
 }
 
@@ -61,7 +71,10 @@ Copy-Item -LiteralPath $Program -Destination $exe -Force
 # A virtual account: no password, no rights but those granted here.
 $command = "`"$exe`" service --config `"$Config`""
 if ($exists) {
-    Invoke-Checked sc.exe @('config', $Name, 'binPath=', $command)
+    # Not by sc.exe: Windows PowerShell loses quotes inside a program's arguments.
+    $change = Get-CimInstance -ClassName Win32_Service -Filter "Name = '$Name'" |
+        Invoke-CimMethod -MethodName Change -Arguments @{ PathName = $command }
+    if ($change.ReturnValue -ne 0) { throw "changing the service failed with $($change.ReturnValue)" }
 } else {
     New-Service -Name $Name -BinaryPathName $command -StartupType Automatic `
         -DisplayName 'kbwatch collector' `
@@ -90,19 +103,25 @@ if (-not ($members | Where-Object { $_.Name -eq $Account })) {
 }
 
 Copy-Item -LiteralPath $Ca -Destination (Join-Path $ConfigFolder 'ca.pem') -Force
-Copy-Item -LiteralPath $Cert -Destination (Join-Path $ConfigFolder 'device.pem') -Force
-Copy-Item -LiteralPath $Key -Destination (Join-Path $ConfigFolder 'device.key') -Force
+if (-not $inStore) {
+    Copy-Item -LiteralPath $Cert -Destination (Join-Path $ConfigFolder 'device.pem') -Force
+    Copy-Item -LiteralPath $Key -Destination (Join-Path $ConfigFolder 'device.key') -Force
+}
 
 if (-not (Test-Path -LiteralPath $Config)) {
-    $text = @(
+    $own = if ($inStore) {
+        "store_subject = '$StoreSubject'"
+    } else {
+        "cert = '$(Join-Path $ConfigFolder 'device.pem')'"
+        "key = '$(Join-Path $ConfigFolder 'device.key')'"
+    }
+    $text = (@(
         "gateway = '$Gateway'"
         "state_dir = '$StateFolder'"
         ''
         '[tls]'
         "ca = '$(Join-Path $ConfigFolder 'ca.pem')'"
-        "cert = '$(Join-Path $ConfigFolder 'device.pem')'"
-        "key = '$(Join-Path $ConfigFolder 'device.key')'"
-    ) -join "`r`n"
+    ) + $own) -join "`r`n"
     # Without a byte order mark, which Set-Content of Windows PowerShell adds.
     [IO.File]::WriteAllText($Config, $text)
 } else {

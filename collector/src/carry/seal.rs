@@ -4,19 +4,18 @@
 //! chain up to the authorities it was configured with. So a stick that passed
 //! through many hands can lose pieces and cannot gain any.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use kbwatch_proto::carry::{Kind, Sealed};
 use rustls::SignatureScheme;
-use rustls::crypto::ring::{default_provider, sign::any_supported_type};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::crypto::ring::default_provider;
+use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::sign::SigningKey;
 use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 
 use crate::config::TlsConfig;
+use crate::credentials::{self, CredentialsError};
 use crate::identity::{self, Named};
 
 /// What keeps a signature from meaning anything elsewhere.
@@ -34,15 +33,9 @@ const SCHEMES: [SignatureScheme; 5] = [
 /// A piece that cannot be signed, or must not be believed.
 #[derive(Debug, thiserror::Error)]
 pub enum SealError {
-    /// A certificate or key cannot be read.
-    #[error("read {path}: check the paths under tls", path = path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        #[source]
-        source: rustls::pki_types::pem::Error,
-    },
+    /// A certificate or key cannot be used.
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
     /// The key cannot sign.
     #[error("sign with the key of this certificate")]
     Key(#[source] rustls::Error),
@@ -62,12 +55,10 @@ pub(super) struct Signer {
 
 impl Signer {
     pub(super) fn new(tls: &TlsConfig) -> Result<Self, SealError> {
-        let key = PrivateKeyDer::from_pem_file(&tls.key)
-            .map_err(|source| unreadable(&tls.key, source))?;
-        let certificates = read_certificates(&tls.cert)?;
+        let own = credentials::own(tls)?;
         Ok(Self {
-            key: any_supported_type(&key).map_err(SealError::Key)?,
-            certificates: certificates.iter().map(|one| one.to_vec()).collect(),
+            certificates: own.cert.iter().map(|one| one.to_vec()).collect(),
+            key: own.key,
         })
     }
 
@@ -93,7 +84,7 @@ pub(super) struct Verifier {
 impl Verifier {
     pub(super) fn new(tls: &TlsConfig) -> Result<Self, SealError> {
         Ok(Self {
-            authorities: read_certificates(&tls.ca)?,
+            authorities: credentials::authorities(tls)?,
         })
     }
 
@@ -154,17 +145,4 @@ fn to_sign(kind: Kind, body: &[u8]) -> Vec<u8> {
         Kind::Receipts => 2,
     };
     [PURPOSE, &[kind], body].concat()
-}
-
-fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, SealError> {
-    CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect)
-        .map_err(|source| unreadable(path, source))
-}
-
-fn unreadable(path: &Path, source: rustls::pki_types::pem::Error) -> SealError {
-    SealError::Unreadable {
-        path: path.to_owned(),
-        source,
-    }
 }

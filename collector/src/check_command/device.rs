@@ -1,11 +1,10 @@
 //! Who this device is, and what it says of itself.
 
-use std::path::Path;
-
-use x509_parser::pem::parse_x509_pem;
+use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::screen::Screen;
-use crate::config::CollectorConfig;
+use crate::config::{CollectorConfig, TlsConfig};
+use crate::credentials;
 use crate::identity;
 use crate::send::chain;
 use crate::watch::facts::FactsSource;
@@ -32,14 +31,12 @@ pub(super) fn look(config: &CollectorConfig, now_ms: i64, screen: &mut Screen) -
         }
     };
     if let Some(tls) = &config.tls {
-        look_at_certificate(&tls.cert, now_ms, screen);
-        if let Err(error) = std::fs::File::open(&tls.key) {
+        look_at_certificate(tls, now_ms, screen);
+        if device_id.is_some()
+            && let Err(error) = credentials::own(tls)
+        {
             screen.fault(
-                format!(
-                    "the key {} cannot be read: {}",
-                    tls.key.display(),
-                    error.kind()
-                ),
+                chain(&error),
                 "run this as an administrator; if it stays so, install the collector again",
             );
         }
@@ -66,9 +63,9 @@ fn describe(config: &CollectorConfig, device_id: &str) -> String {
     parts.join(", ")
 }
 
-fn look_at_certificate(path: &Path, now_ms: i64, screen: &mut Screen) {
+fn look_at_certificate(tls: &TlsConfig, now_ms: i64, screen: &mut Screen) {
     // What cannot be read was told with the device.
-    let Some(end_s) = end_of_certificate(path) else {
+    let Some(end_s) = end_of_certificate(tls) else {
         return;
     };
     let left_s = end_s - now_ms / 1_000;
@@ -83,20 +80,22 @@ fn look_at_certificate(path: &Path, now_ms: i64, screen: &mut Screen) {
     if left_s < 0 {
         screen.fault(
             "the certificate of this device has ended: the gateway turns it away",
-            format!("renew {}; and check this machine's clock", path.display()),
+            format!(
+                "renew {}; and check this machine's clock",
+                credentials::place(tls)
+            ),
         );
     } else if days < RENEWAL_DAYS {
         screen.fault(
             format!("the certificate of this device ends in {days} days"),
-            format!("renew {}", path.display()),
+            format!("renew {}", credentials::place(tls)),
         );
     }
 }
 
 /// Seconds since 1970 UTC.
-fn end_of_certificate(path: &Path) -> Option<i64> {
-    let bytes = std::fs::read(path).ok()?;
-    let (_, pem) = parse_x509_pem(&bytes).ok()?;
-    let certificate = pem.parse_x509().ok()?;
+fn end_of_certificate(tls: &TlsConfig) -> Option<i64> {
+    let chain = credentials::chain(tls).ok()?;
+    let (_, certificate) = X509Certificate::from_der(chain.first()?).ok()?;
     Some(certificate.validity().not_after.timestamp())
 }

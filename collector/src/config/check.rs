@@ -2,7 +2,11 @@
 
 use tonic::transport::Uri;
 
-use super::{CollectorConfig, ConfigError};
+use super::{CollectorConfig, ConfigError, TlsConfig};
+use crate::credentials::choice;
+
+/// Why a certificate of the machine's store cannot be had.
+const NO_STORE: &str = "only Windows has a certificate store: set tls.cert and tls.key";
 
 impl CollectorConfig {
     /// Refuses values that cannot work, naming key, value and remedy.
@@ -88,9 +92,54 @@ impl CollectorConfig {
             (Some("http"), None, Some(declared)) if declared.trim().is_empty() => {
                 Err(impossible("declared_device", declared, "name the device"))
             }
-            (Some("https"), Some(_), None) | (Some("http"), None, Some(_)) => Ok(()),
+            (Some("https"), Some(tls), None) => tls.check(),
+            (Some("http"), None, Some(_)) => Ok(()),
             _ => refuse("write https://host:port"),
         }
+    }
+}
+
+impl TlsConfig {
+    fn check(&self) -> Result<(), ConfigError> {
+        let mut files = vec![("tls.ca", &self.ca)];
+        if self.is_in_store() {
+            self.check_store()?;
+        } else {
+            files.extend([("tls.cert", &self.cert), ("tls.key", &self.key)]);
+        }
+        match files.iter().find(|(_, path)| path.as_os_str().is_empty()) {
+            Some((key, _)) => Err(ConfigError::Missing {
+                key,
+                remedy: "name a PEM file",
+            }),
+            None => Ok(()),
+        }
+    }
+
+    fn check_store(&self) -> Result<(), ConfigError> {
+        let (key, value, remedy) = match (&self.store_thumbprint, &self.store_subject) {
+            (Some(thumbprint), Some(_)) => (
+                "tls.store_thumbprint",
+                thumbprint,
+                "state the thumbprint or the subject, not both",
+            ),
+            (Some(thumbprint), None) if !cfg!(windows) => {
+                ("tls.store_thumbprint", thumbprint, NO_STORE)
+            }
+            (None, Some(subject)) if !cfg!(windows) => ("tls.store_subject", subject, NO_STORE),
+            (Some(thumbprint), None) if choice::thumbprint(thumbprint).is_none() => (
+                "tls.store_thumbprint",
+                thumbprint,
+                "write the 40 hexadecimal digits that Windows shows",
+            ),
+            (None, Some(subject)) if subject.trim().is_empty() => (
+                "tls.store_subject",
+                subject,
+                "write the common name of the certificate",
+            ),
+            _ => return Ok(()),
+        };
+        Err(impossible(key, value, remedy))
     }
 }
 
@@ -121,7 +170,6 @@ fn within(key: &str, value: i64, least: i64, most: i64) -> Result<(), ConfigErro
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::TlsConfig;
 
     fn sound() -> CollectorConfig {
         CollectorConfig {
@@ -158,9 +206,40 @@ mod tests {
         config.declared_device = None;
         assert_eq!(refusal(&config).0, "tls");
         config.tls = Some(TlsConfig::default());
+        assert_eq!(refusal(&config).0, "tls.ca");
+        config.tls = Some(TlsConfig {
+            ca: "ca.pem".into(),
+            cert: "pc-1.pem".into(),
+            ..TlsConfig::default()
+        });
+        assert_eq!(refusal(&config).0, "tls.key");
+        config.tls.as_mut().unwrap().key = "pc-1.key".into();
         assert!(config.check().is_ok());
         config.declared_device = Some("pc-1".to_owned());
         assert_eq!(refusal(&config).0, "declared_device");
+    }
+
+    #[test]
+    fn only_windows_has_a_certificate_store() {
+        let mut config = sound();
+        config.gateway = "https://gateway:7443".to_owned();
+        config.declared_device = None;
+        config.tls = Some(TlsConfig {
+            ca: "ca.pem".into(),
+            store_subject: Some("pc-1".to_owned()),
+            ..TlsConfig::default()
+        });
+        let refused = config.check().map_err(|refused| refused.to_string());
+        let expected = if cfg!(windows) {
+            Ok(())
+        } else {
+            Err(
+                "tls.store_subject = \"pc-1\" cannot be: only Windows has a certificate store: \
+                 set tls.cert and tls.key"
+                    .to_owned(),
+            )
+        };
+        assert_eq!(refused, expected);
     }
 
     #[test]

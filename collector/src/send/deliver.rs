@@ -47,7 +47,7 @@ pub(crate) async fn deliver(
     batches: &[Batch],
 ) -> Result<Vec<Receipt>, DeliverError> {
     let settings = Settings::of(config);
-    settings.endpoint()?;
+    settings.check()?;
     let patience = millis(config.receipt_timeout_ms);
     let mut backoff = Backoff::new(millis(config.backoff_max_ms).min(patience / 4));
     let mut receipts: Vec<Receipt> = Vec::with_capacity(batches.len());

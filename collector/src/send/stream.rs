@@ -1,15 +1,15 @@
 //! The task behind a sender: connects, carries batches out and receipts in,
 //! and connects again.
 
-use std::path::Path;
 use std::time::Duration;
 
 use kbwatch_proto::telemetry::{Batch, GatewayClient, Receipt};
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
+use tonic::transport::{Channel, Endpoint, Uri};
 
 use super::backoff::Backoff;
+use super::dial::{self, Dialer};
 use super::why::explain;
 use super::{SendError, millis};
 use crate::config::{CollectorConfig, TlsConfig};
@@ -60,13 +60,25 @@ impl Settings {
         }
     }
 
-    pub(super) fn endpoint(&self) -> Result<Endpoint, SendError> {
+    /// Refuses what cannot be connected: certificates and key are read.
+    pub(super) fn check(&self) -> Result<(), SendError> {
+        self.endpoint().map(drop)
+    }
+
+    fn endpoint(&self) -> Result<(Endpoint, Option<Dialer>), SendError> {
         let unusable = |source| SendError::Unusable {
             gateway: self.gateway.clone(),
             source,
         };
-        let endpoint = Endpoint::from_shared(self.gateway.clone())
-            .map_err(unusable)?
+        let gateway: Uri = self.gateway.parse().map_err(unusable)?;
+        let (endpoint, dialer) = match &self.tls {
+            None => (Endpoint::from(gateway), None),
+            Some(tls) => (
+                Endpoint::from(dial::plain(&gateway)).origin(gateway.clone()),
+                Some(Dialer::new(&gateway, tls, self.connect_timeout)?),
+            ),
+        };
+        let endpoint = endpoint
             .connect_timeout(self.connect_timeout)
             .http2_keep_alive_interval(self.keepalive)
             .keep_alive_timeout(self.connect_timeout)
@@ -75,33 +87,23 @@ impl Settings {
             .initial_stream_window_size(RECEIVE_WINDOW)
             .initial_connection_window_size(RECEIVE_WINDOW)
             .buffer_size(self.in_flight.max(1));
-        let Some(tls) = &self.tls else {
-            return Ok(endpoint);
-        };
-        let config = ClientTlsConfig::new()
-            .ca_certificate(Certificate::from_pem(read_pem(&tls.ca)?))
-            .identity(Identity::from_pem(
-                read_pem(&tls.cert)?,
-                read_pem(&tls.key)?,
-            ));
-        endpoint.tls_config(config).map_err(unusable)
+        Ok((endpoint, dialer))
     }
 
     pub(super) async fn connect(&self) -> Result<Channel, String> {
-        let endpoint = self.endpoint().map_err(|error| chain(&error))?;
-        match tokio::time::timeout(self.connect_timeout, endpoint.connect()).await {
+        let (endpoint, dialer) = self.endpoint().map_err(|error| chain(&error))?;
+        let connecting = async {
+            match dialer {
+                None => endpoint.connect().await,
+                Some(dialer) => dialer.connect(&endpoint).await,
+            }
+        };
+        match tokio::time::timeout(self.connect_timeout, connecting).await {
             Ok(Ok(channel)) => Ok(channel),
             Ok(Err(error)) => Err(chain(&error)),
             Err(_) => Err("no answer in time".to_owned()),
         }
     }
-}
-
-fn read_pem(path: &Path) -> Result<Vec<u8>, SendError> {
-    std::fs::read(path).map_err(|source| SendError::Unreadable {
-        path: path.to_owned(),
-        source,
-    })
 }
 
 /// An error with everything behind it, for a person.
@@ -251,13 +253,14 @@ async fn talk(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::credentials::CredentialsError;
 
     #[test]
     fn an_error_is_told_with_its_causes() {
-        let error = SendError::Unreadable {
+        let error = SendError::from(CredentialsError::Unreadable {
             path: "ca.pem".into(),
             source: std::io::Error::other("refused"),
-        };
+        });
         assert_eq!(
             chain(&error),
             "read ca.pem: check the paths under tls: refused"

@@ -9,6 +9,7 @@ pub(crate) mod facts;
 pub(crate) mod policy;
 mod restraint;
 pub mod service;
+pub(crate) mod store;
 
 use crate::config::CollectorConfig;
 use crate::watch::channel_spool::ChannelSpool;

@@ -175,7 +175,7 @@ fn a_device_without_a_usable_key_says_so() {
     let unusable = export(&world.config, &bank.file(), None).unwrap_err();
     assert!(matches!(
         unusable,
-        CarryError::Seal(SealError::Unreadable { .. })
+        CarryError::Seal(SealError::Credentials(_))
     ));
     world.config.tls = None;
     let none = export(&world.config, &bank.file(), None).unwrap_err();

@@ -238,6 +238,7 @@ impl TestAuthority {
             ca: write(format!("{device_id}-ca.pem"), &self.pem),
             cert: write(format!("{device_id}.pem"), &pem),
             key: write(format!("{device_id}.key"), &key.serialize_pem()),
+            ..TlsConfig::default()
         }
     }
 }

@@ -92,6 +92,7 @@ impl DeviceAuthority {
             ca: self.ca.clone(),
             cert: put(format!("{device_id}.pem"), cert.pem())?,
             key: put(format!("{device_id}.key"), key.serialize_pem())?,
+            ..TlsConfig::default()
         })
     }
 }

@@ -94,6 +94,7 @@ fn config(
             ca: certificates.join("ca.pem"),
             cert,
             key,
+            ..TlsConfig::default()
         }),
         state_dir: folder.join("state"),
         sources: SourcesConfig {

@@ -61,7 +61,12 @@ impl World {
         let [cert, key, ca] = pki::enroll(&self.plan.data, id, role, &home).unwrap();
         CollectorConfig {
             gateway: format!("https://localhost:{}", self.plan.gateway),
-            tls: Some(TlsConfig { ca, cert, key }),
+            tls: Some(TlsConfig {
+                ca,
+                cert,
+                key,
+                ..TlsConfig::default()
+            }),
             state_dir: home.join("state"),
             history_days: 10_000,
             receipt_timeout_ms: 20_000,

@@ -53,7 +53,12 @@ fn look_once(plan: &Plan, folder: &Path, device: &str, ubr: &str) {
     fs::write(home.join("facts.json"), facts).unwrap();
     let config = CollectorConfig {
         gateway: format!("https://localhost:{}", plan.gateway),
-        tls: Some(TlsConfig { ca, cert, key }),
+        tls: Some(TlsConfig {
+            ca,
+            cert,
+            key,
+            ..TlsConfig::default()
+        }),
         state_dir: home.join("state"),
         facts_file: Some(home.join("facts.json")),
         history_days: 10_000,
