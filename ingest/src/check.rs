@@ -109,7 +109,7 @@ async fn topic(config: &IngestConfig) -> Finding {
         Err(error) => {
             return failed(
                 &error,
-                "look at kafka.brokers and the network; a missing topic: kbwatch-ingest topics create",
+                "look at kafka.brokers, kafka.security and the network; a missing topic: kbwatch-ingest topics create",
             );
         }
     };

@@ -11,6 +11,8 @@ mod evtx;
 mod parse;
 mod report;
 mod river;
+mod server;
+mod stages;
 
 use std::process::ExitCode;
 
@@ -58,6 +60,18 @@ const LIST: &[(&str, &str)] = &[
         "an idle collector: memory, CPU, writes, handles, program size",
     ),
     (
+        "receive",
+        "gateway CPU per event at batches of 1, 50, 500, beside a bare echo",
+    ),
+    (
+        "journal",
+        "gateway CPU until Kafka has reported, beside a bare producer",
+    ),
+    (
+        "store",
+        "CPU of store and ClickHouse, beside the same rows as prepared blocks",
+    ),
+    (
         "river",
         "append to visible: events/s, latency, CPU by stage, on both journals",
     ),
@@ -70,6 +84,9 @@ fn measure(name: &str, arguments: &Arguments) -> Option<Result<Vec<report::Repor
         "evtx" => evtx::measure(),
         "collector" => collector::measure(seed),
         "footprint" => collector::footprint::measure(seed),
+        "receive" => stages::receive(seed),
+        "journal" => stages::journal(seed, arguments.kafka.as_deref()),
+        "store" => stages::store(seed),
         "river" => river::measure(seed, arguments.kafka.as_deref()),
         _ => return None,
     })
@@ -82,7 +99,10 @@ fn measure(name: &str, arguments: &Arguments) -> Option<Result<Vec<report::Repor
 )]
 fn main() -> ExitCode {
     kbwatch_clickhouse_engine::host_if_asked();
-    if let Some(done) = river::collectors_if_asked().or_else(parse::run_if_asked) {
+    if let Some(done) = river::collectors_if_asked()
+        .or_else(parse::run_if_asked)
+        .or_else(stages::serve_if_asked)
+    {
         return done;
     }
     let arguments = match Arguments::try_parse() {

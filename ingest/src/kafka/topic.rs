@@ -61,7 +61,7 @@ pub async fn await_topic(
         match ensured {
             Ok(()) => return Ok(true),
             Err(error) if error.may_pass() => {
-                warn!(%error, brokers = config.brokers, "Kafka is not there yet, waiting");
+                warn!(%error, brokers = config.brokers, "Kafka does not answer, or refuses who asks: waiting");
             }
             Err(error) => return Err(error),
         }

@@ -58,15 +58,21 @@ impl Gateway for Echo {
     }
 }
 
+/// Serves a gateway that only answers, for as long as it is polled.
+pub(crate) async fn serve_echo(
+    listener: tokio::net::TcpListener,
+) -> Result<(), tonic::transport::Error> {
+    tonic::transport::Server::builder()
+        .add_service(GatewayServer::new(Echo).max_decoding_message_size(16 << 20))
+        .serve_with_incoming(tokio_stream::wrappers::TcpListenerStream::new(listener))
+        .await
+}
+
 /// Sends the same batches to a server that only answers; CPU of both sides.
 pub(crate) async fn echo(batches: &[Batch]) -> Result<f64, Failure> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
-    let server = tokio::spawn(
-        tonic::transport::Server::builder()
-            .add_service(GatewayServer::new(Echo).max_decoding_message_size(16 << 20))
-            .serve_with_incoming(tokio_stream::wrappers::TcpListenerStream::new(listener)),
-    );
+    let server = tokio::spawn(serve_echo(listener));
     let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{address}"))?;
     let mut client = GatewayClient::new(endpoint.connect().await?);
     let begin = cpu::own();
@@ -163,12 +169,15 @@ pub(crate) fn produce(brokers: &str, topic: &str, batches: &[Batch]) -> Result<f
     Ok(cpu::own() - begin)
 }
 
-/// The batches that a collector would make of these logs, 500 events each.
-pub(crate) fn batches(logs: &[std::path::PathBuf]) -> Result<Vec<Batch>, Failure> {
+/// The batches that a collector would make of these logs, so many events each.
+pub(crate) fn batches(
+    logs: &[std::path::PathBuf],
+    events_each: usize,
+) -> Result<Vec<Batch>, Failure> {
     let mut batches = Vec::new();
     for log in logs {
         let parsed = kbwatch_collector::parse::parse_file(Path::new(log), None, "bench")?;
-        for events in parsed.events.chunks(500) {
+        for events in parsed.events.chunks(events_each) {
             let mut batch = kbwatch_proto::batch::pack(&kbwatch_proto::batch::Contents {
                 events: events.to_vec(),
                 ..Default::default()

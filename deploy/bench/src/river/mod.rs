@@ -7,7 +7,7 @@
 
 mod collectors;
 pub(crate) mod limits;
-mod load;
+pub(crate) mod load;
 mod stream;
 
 pub(crate) use collectors::collectors_if_asked;
@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use crate::Failure;
 use crate::report::{Pair, Report, median, quantile};
+use crate::server::Busy;
 use stream::Stream;
 
 /// Events per measured run.
@@ -59,6 +60,7 @@ struct Run {
     cpu_river: f64,
     cpu_clickhouse: f64,
     events_per_s: f64,
+    busy: Vec<(String, f64)>,
 }
 
 impl Run {
@@ -125,6 +127,8 @@ fn case(
             middle(|run| run.cpu_clickhouse),
         ),
     ];
+    let last = runs.pop().map(|run| run.busy);
+    report.figures.extend(last.into_iter().flatten());
     Ok(report)
 }
 
@@ -134,6 +138,7 @@ fn flood(stream: &mut Stream, seed: u64, devices: u32) -> Result<Run, Failure> {
     let texts: Vec<String> = (0..devices)
         .map(|device| load::lines(seed, device, 0, each))
         .collect();
+    let counted = Busy::now(stream.engine().connection())?;
     let before = stream.cpu();
     let begin = Instant::now();
     for (device, text) in (0..devices).zip(&texts) {
@@ -147,6 +152,7 @@ fn flood(stream: &mut Stream, seed: u64, devices: u32) -> Result<Run, Failure> {
         cpu_river: after[1] - before[1],
         cpu_clickhouse: after[2] - before[2],
         events_per_s: f64::from(EVENTS) / took,
+        busy: Busy::now(stream.engine().connection())?.since(&counted),
     })
 }
 
@@ -199,7 +205,7 @@ fn rival(
     let logs: Vec<_> = (0..devices)
         .map(|device| load::log_of(stream.logs(), device))
         .collect();
-    let batches = limits::batches(&logs)?;
+    let batches = limits::batches(&logs, 500)?;
     let mut spent = limits::scan(&logs)?
         + runtime.block_on(limits::echo(&batches))?
         + limits::insert(stream.engine(), "update_events", u64::from(EVENTS))?;
