@@ -1,6 +1,4 @@
-//! What causes are searched in: rows of attribute values with failed and total.
-//!
-//! A row is a device (total 1) or a line of a table that counts many.
+//! What causes are searched in: devices with their facts, failed or not.
 
 use std::collections::HashMap;
 
@@ -16,11 +14,6 @@ pub(crate) struct Leaf {
     pub(crate) failed: f64,
     /// Out of how many.
     pub(crate) total: f64,
-    /// Failed and total in the comparison period, where there is one.
-    pub(crate) usual: Option<(f64, f64)>,
-    /// What the failed are a part of: the total, or, where there is a comparison
-    /// period, the failed of both periods, brought to the same total.
-    pub(crate) exposure: f64,
     /// Rows are compared within their stratum.
     pub(crate) stratum: u32,
 }
@@ -30,8 +23,6 @@ pub(crate) struct Leaf {
 pub(crate) struct Leaves {
     /// Rows.
     pub(crate) rows: Vec<Leaf>,
-    /// There is a comparison period.
-    pub(crate) compares: bool,
     names: Vec<(String, String)>,
     numbers: HashMap<(String, String), Item>,
 }

@@ -17,10 +17,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::facts::{Facts, Words};
 use crate::view::{CauseCandidate, Exonerated};
 use cleared::exonerate;
-pub(crate) use leaves::{Item, Leaf, Leaves};
+use leaves::{Item, Leaf, Leaves};
 pub(crate) use ratio::Fourfold;
 use ratio::mantel_haenszel;
-pub(crate) use search::{Asked, Found, search};
+use search::{Asked, Found, search};
 
 /// Facts that name a device rather than describe it.
 const NAMING: [&str; 4] = ["hostname", "serial", "ip", "mac"];
@@ -90,8 +90,6 @@ fn to_leaves(tried: &[Tried<'_>], words: &Words) -> Leaves {
             items,
             failed: f64::from(u8::from(device.failed)),
             total: 1.0,
-            usual: None,
-            exposure: 1.0,
             stratum,
         });
     }

@@ -37,21 +37,6 @@ impl Fourfold {
         }
     }
 
-    /// Odds with ÷ odds without, as the risk ratio above.
-    pub(crate) fn odds_ratio(&self) -> Ratio {
-        let a = self.failed_in + 0.5;
-        let b = self.total_in - self.failed_in + 0.5;
-        let c = self.failed_out + 0.5;
-        let d = self.total_out - self.failed_out + 0.5;
-        let value = (a / b) / (c / d);
-        let spread = Z95 * (1.0 / a + 1.0 / b + 1.0 / c + 1.0 / d).sqrt();
-        Ratio {
-            value,
-            low: value * (-spread).exp(),
-            high: value * spread.exp(),
-        }
-    }
-
     pub(crate) fn add(&mut self, inside: bool, failed: f64, total: f64) {
         if inside {
             self.failed_in += failed;

@@ -35,12 +35,6 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    /// For any table: a cause may be behind a small part of what fails.
-    pub(crate) const OF_A_TABLE: Self = Self {
-        min_share: 0.01,
-        ..Self::OF_A_CLUSTER
-    };
-
     /// For the devices of a cluster: 1 in 1000 over all combinations tried.
     pub(crate) const OF_A_CLUSTER: Self = Self {
         min_failed: 3.0,
@@ -92,7 +86,7 @@ pub(crate) fn counts<'a>(rows: impl Iterator<Item = &'a Leaf>, items: &[Item]) -
 
 fn best_of(rows: &[&Leaf], leaves: &Leaves, asked: Asked) -> Option<Found> {
     let failed: f64 = rows.iter().map(|row| row.failed).sum();
-    let total: f64 = rows.iter().map(|row| row.exposure).sum();
+    let total: f64 = rows.iter().map(|row| row.total).sum();
     let whole = (failed, total);
     let floor = asked.min_failed.max(failed * asked.min_share);
     if failed < floor || failed <= 0.0 {
@@ -121,7 +115,7 @@ fn best_of(rows: &[&Leaf], leaves: &Leaves, asked: Asked) -> Option<Found> {
         scored.truncate(WIDEST);
         level = refine(rows, &scored);
     }
-    best.filter(|found| convinces(found, tried, leaves.compares, asked))
+    best.filter(|found| convinces(found, tried, asked))
 }
 
 /// A larger combination must be clearly better than a smaller one, else the
@@ -143,14 +137,9 @@ fn better(best: Option<Found>, candidate: &Found, asked: Asked) -> Found {
     }
 }
 
-fn convinces(found: &Found, tried: usize, compares: bool, asked: Asked) -> bool {
+fn convinces(found: &Found, tried: usize, asked: Asked) -> bool {
     let looks = crate::find::rate::real(tried.max(1) as u64).ln();
-    // Between two periods the odds of "now" are the ratio of the rates.
-    let ratio = if compares {
-        found.counts.odds_ratio()
-    } else {
-        found.counts.risk_ratio()
-    };
+    let ratio = found.counts.risk_ratio();
     found.score >= looks + asked.chance && ratio.value >= asked.min_ratio && ratio.low > 1.0
 }
 
@@ -186,7 +175,7 @@ fn score_level(
         for_each_combination(&usable, size, &mut |items| {
             if let Some(sum) = numbers.get(items).and_then(|number| sums.get_mut(*number)) {
                 sum.0 += row.failed;
-                sum.1 += row.exposure;
+                sum.1 += row.total;
             }
         });
     }

@@ -93,6 +93,15 @@ struct Document<'a> {
     reports: &'a [Report],
 }
 
+/// The commit that is measured; empty where git is away.
+pub(crate) fn commit() -> String {
+    Command::new("git")
+        .args(["rev-parse", "--short", "HEAD"])
+        .output()
+        .map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        .unwrap_or_default()
+}
+
 /// Prints the table and writes `target/bench/NAME.json`; says whether every
 /// floor was met.
 #[expect(clippy::print_stdout, reason = "the table that was asked for")]
@@ -124,16 +133,11 @@ pub(crate) fn publish(name: &str, reports: &[Report]) -> Result<bool, Failure> {
             report.lines_in, report.lines_out
         );
     }
-    let commit = Command::new("git")
-        .args(["rev-parse", "--short", "HEAD"])
-        .output()
-        .map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
-        .unwrap_or_default();
     let folder = Path::new("target/bench");
     fs::create_dir_all(folder)?;
     let document = Document {
         name,
-        commit,
+        commit: commit(),
         cpu: cpu::model(),
         reports,
     };
