@@ -62,6 +62,13 @@ soak_fuzz() {
     esac
     shift 2
   done
+  [[ $jobs =~ ^[1-9][0-9]*$ ]] || {
+    say "soak fuzz --jobs takes a number from 1, not $jobs"
+    return 64
+  }
+  # Background jobs of a script do not hear Ctrl-C themselves.
+  trap 'kill $(jobs -p) 2>/dev/null' EXIT
+  trap 'exit 130' INT TERM
   # shellcheck disable=SC2206 # names are words
   [[ ${#targets[@]} -gt 0 ]] || targets=($FUZZ_TARGETS)
   echo "seed $seed"

@@ -39,7 +39,7 @@ fn main() -> ExitCode {
             return if shown.use_stderr() { EXIT_USAGE } else { 0 }.into();
         }
     };
-    let filter = EnvFilter::try_from_env("KBWATCH_LOG").unwrap_or_else(|_| "info".into());
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -36,10 +36,12 @@ pub fn find_library(given: Option<&Path>) -> Result<PathBuf, MissingLibrary> {
     }
 }
 
-/// `bin/PROGRAM` and `lib/libchdb.so` under one folder.
+/// `bin/PROGRAM` and `lib/libchdb.so` under one folder that is a bundle: its
+/// list of checksums tells it from `/usr/local`, where other builds may lie.
 fn beside(program: &Path) -> Option<PathBuf> {
-    let path = program.parent()?.parent()?.join("lib").join(LIBRARY_FILE);
-    path.is_file().then_some(path)
+    let bundle = program.parent()?.parent()?;
+    let path = bundle.join("lib").join(LIBRARY_FILE);
+    (path.is_file() && bundle.join("SHA256SUMS").is_file()).then_some(path)
 }
 
 fn cache_folder() -> PathBuf {
@@ -135,6 +137,8 @@ mod tests {
         let library = bundle.path().join("lib/libchdb.so");
         std::fs::create_dir(bundle.path().join("lib")).unwrap();
         std::fs::write(&library, b"").unwrap();
+        assert_eq!(beside(&program), None, "somebody else's library");
+        std::fs::write(bundle.path().join("SHA256SUMS"), b"").unwrap();
         assert_eq!(beside(&program), Some(library));
     }
 }

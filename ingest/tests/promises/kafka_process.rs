@@ -155,7 +155,7 @@ impl Store {
         let process = Command::new(env!("CARGO_BIN_EXE_kbwatch-ingest"))
             .args(["store", "--config"])
             .arg(&file)
-            .env("KBWATCH_LOG", SHOWN_OF_PROCESSES)
+            .env("RUST_LOG", SHOWN_OF_PROCESSES)
             .env("KBWATCH_CLICKHOUSE_URL", url)
             .env("KBWATCH_CLICKHOUSE_USER", &connection.user)
             .env("KBWATCH_CLICKHOUSE_PASSWORD", &connection.password)

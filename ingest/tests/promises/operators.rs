@@ -34,7 +34,7 @@ fn run(engine: &TestEngine, kafka: Option<&KafkaConfig>, arguments: &[&str]) -> 
         .arg("--config")
         .arg(&file)
         .env_remove("KBWATCH_KAFKA_BROKERS")
-        .env("KBWATCH_LOG", "error")
+        .env("RUST_LOG", "error")
         .env("KBWATCH_CLICKHOUSE_URL", &connection.url)
         .env("KBWATCH_CLICKHOUSE_USER", &connection.user)
         .env("KBWATCH_CLICKHOUSE_PASSWORD", &connection.password)

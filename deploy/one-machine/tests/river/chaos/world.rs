@@ -171,7 +171,7 @@ impl World {
             ("KBWATCH_CLICKHOUSE_USER", user),
             ("KBWATCH_CLICKHOUSE_PASSWORD", password),
             ("KBWATCH_CLICKHOUSE_DATABASE", database),
-            ("KBWATCH_LOG", "info"),
+            ("RUST_LOG", "info"),
         ])
     }
 
