@@ -60,8 +60,9 @@ pub(crate) async fn run(
             }
             let done = replay(config.store, &client, &wanted, shutdown).await?;
             format!(
-                "opened {} letters: {} events stored, {} letters stored whole, {} of no batch\n",
-                done.opened, done.events, done.whole, done.unreadable
+                "opened {} letters: {} events stored, {} letters stored whole, {} of no batch, \
+                 {} still too new\n",
+                done.opened, done.events, done.whole, done.unreadable, done.too_new
             )
         }
     };

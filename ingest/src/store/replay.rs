@@ -5,14 +5,13 @@
 
 use clickhouse::Client;
 use clickhouse::error::Error;
-use kbwatch_proto::journal::JournalRecord;
-use prost::Message;
 use tokio::sync::{mpsc, watch};
 
 use super::acknowledge::Ack;
 use super::dead_letter::Parked;
 use super::letters::Wanted;
 use super::pipeline::{Content, JournalEnd, Source, StoreError, Taken, run_steps};
+use super::unpark::{Held, held};
 use crate::Metrics;
 use crate::config::StoreConfig;
 
@@ -27,6 +26,8 @@ pub struct Replayed {
     pub events: u64,
     /// Letters that hold no batch.
     pub unreadable: u64,
+    /// Letters of a newer version or format, left just as they are.
+    pub too_new: u64,
 }
 
 /// Letters that stay as they are.
@@ -62,43 +63,47 @@ pub async fn replay(
         parked: mpsc::channel(1).1,
     };
     let stored = run_steps(config, source, client.clone(), metrics.clone(), shutdown).await;
-    let (opened, unreadable) = reading
+    let sent = reading
         .await
         .map_err(ReplayError::Reading)?
         .map_err(ReplayError::Read)?;
     stored?;
     Ok(Replayed {
-        opened,
         whole: metrics.letters("replayed") + metrics.letters("unparked"),
         events: metrics.store_events().stored,
-        unreadable,
+        ..sent
     })
 }
 
-/// Sends what can be read, and counts it beside what cannot.
+/// Sends what can be opened, and counts it beside what cannot.
 async fn send(
     client: Client,
     wanted: Wanted,
     taken: mpsc::Sender<Taken>,
-) -> Result<(u64, u64), Error> {
+) -> Result<Replayed, Error> {
     let columns = "letter_id, device_id, toUnixTimestamp64Milli(received_at) AS received_at,
         event_count, kind, hex(record) AS record_hex";
     let mut letters = wanted.ask(&client, columns).fetch::<Parked>()?;
-    let (mut opened, mut unreadable) = (0, 0);
+    let mut sent = Replayed::default();
     while let Some(letter) = letters.next().await? {
-        let bytes = letter.record().unwrap_or_default();
-        let record = JournalRecord::decode(bytes.as_slice());
-        let Some(record) = record.ok().filter(|record| record.batch.is_some()) else {
-            // One that was replayed before keeps no batch.
-            unreadable += u64::from(!bytes.is_empty());
-            continue;
+        let record = match held(&letter) {
+            Held::Known(record) => record,
+            Held::TooNew => {
+                sent.too_new += 1;
+                continue;
+            }
+            Held::Nothing => {
+                // One that was replayed before keeps no batch.
+                sent.unreadable += u64::from(!letter.record_hex.is_empty());
+                continue;
+            }
         };
-        let content = Content::Parked(Box::new(record), letter);
+        let content = Content::Parked(record, letter);
         let ack = Ack::Nobody;
         if taken.send(Taken { content, ack }).await.is_err() {
             break;
         }
-        opened += 1;
+        sent.opened += 1;
     }
-    Ok((opened, unreadable))
+    Ok(sent)
 }

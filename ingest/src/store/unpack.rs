@@ -88,11 +88,19 @@ fn judge(record: &JournalRecord, metrics: &Metrics) -> Opened {
 }
 
 /// Opens a record that was parked before; what is written about it takes the
-/// parked letter's place.
+/// parked letter's place, and keeps the bytes that lay there: they may hold
+/// fields unknown here.
 pub(crate) fn open_parked(record: &JournalRecord, parked: Parked, metrics: &Metrics) -> Opened {
     let mut opened = judge(record, metrics);
     match &mut opened.letter {
-        Some(letter) => letter.id = parked.letter_id,
+        Some(letter) => {
+            if let Some(bytes) = parked.record() {
+                letter.keep_bytes(bytes);
+            }
+            letter.id = parked.letter_id;
+            letter.device_id = parked.device_id;
+            letter.received_at_ms = parked.received_at;
+        }
         None => opened.letter = Some(DeadLetter::taken_up(parked)),
     }
     // Its device was heard of long ago.

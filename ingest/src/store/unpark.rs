@@ -47,12 +47,12 @@ async fn send_parked(
         .fetch::<Parked>()?;
     let mut count = 0_u64;
     while let Some(letter) = in_time(limit, parked.next()).await? {
-        let Some(record) = known(&letter) else {
+        let Held::Known(record) = held(&letter) else {
             continue;
         };
         count += 1;
         let sent = taken.send(Taken {
-            content: Content::Parked(Box::new(record), letter),
+            content: Content::Parked(record, letter),
             ack: Ack::Nobody,
         });
         if sent.await.is_err() {
@@ -72,9 +72,28 @@ async fn in_time<T>(
     timeout(limit, answer).await.unwrap_or(Err(Error::TimedOut))
 }
 
-/// The record, if this code can open it.
-fn known(letter: &Parked) -> Option<JournalRecord> {
-    let record = JournalRecord::decode(letter.record()?.as_slice()).ok()?;
-    let format = record.batch.as_ref()?.format;
-    (record.version <= journal::VERSION && format <= FORMAT).then_some(record)
+/// What this code makes of the bytes of a letter.
+pub(super) enum Held {
+    /// A batch that can be opened.
+    Known(Box<JournalRecord>),
+    /// Of a newer version or format: its fields are not all known here.
+    TooNew,
+    /// No batch at all.
+    Nothing,
+}
+
+/// Looks at a letter without opening its batch.
+pub(super) fn held(letter: &Parked) -> Held {
+    let bytes = letter.record().unwrap_or_default();
+    let Ok(record) = JournalRecord::decode(bytes.as_slice()) else {
+        return Held::Nothing;
+    };
+    if record.version > journal::VERSION {
+        return Held::TooNew;
+    }
+    match record.batch.as_ref().map(|batch| batch.format) {
+        None => Held::Nothing,
+        Some(format) if format > FORMAT => Held::TooNew,
+        Some(_) => Held::Known(Box::new(record)),
+    }
 }

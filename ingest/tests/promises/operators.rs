@@ -97,7 +97,8 @@ async fn dead_letters_are_listed_shown_and_stored_once_they_can_be_read() {
     let unnamed = run(&engine, None, &["dead-letters", "replay"]);
     assert_eq!(unnamed.status.code(), Some(64));
     let done = shown(&run(&engine, None, &["dead-letters", "replay", "--all"]));
-    let expected = "opened 2 letters: 3 events stored, 1 letters stored whole, 1 of no batch\n";
+    let expected = "opened 1 letters: 3 events stored, 1 letters stored whole, 1 of no batch, \
+                    1 still too new\n";
     assert_eq!(done, expected);
     let client = engine.client();
     let stored = "SELECT count() FROM v_update_events WHERE device_id = 'pc-1'";
@@ -119,6 +120,40 @@ async fn dead_letters_are_listed_shown_and_stored_once_they_can_be_read() {
         &["dead-letters", "replay", "--device", "pc-1"],
     ));
     assert!(again.starts_with("opened 0 letters"), "{again}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_stored_yet_keeps_its_bytes_through_a_replay() {
+    let engine = fresh_database().await;
+    // A field that this code does not know, and a batch that it cannot open.
+    let unknown = [0xf8, 0x07, 0x2a];
+    let mut damaged = JournalRecord::decode(&*record("pc-1", 0)).unwrap();
+    damaged.batch.as_mut().unwrap().event_count = 99;
+    // Filed under another name than the record's own.
+    damaged.device_id = "PC-1".to_owned();
+    damaged.received_at_ms += 1;
+    let damaged = [&damaged.encode_to_vec()[..], &unknown].concat();
+    let newer = [&record("pc-2", 1)[..], &unknown].concat();
+    leave_letter(&engine, "pc-1", &damaged, "batch").await;
+    leave_letter(&engine, "pc-2", &newer, "parked").await;
+
+    let done = shown(&run(&engine, None, &["dead-letters", "replay", "--all"]));
+    let expected = "opened 1 letters: 0 events stored, 0 letters stored whole, 0 of no batch, \
+                    1 still too new\n";
+    assert_eq!(done, expected);
+    let kept: Vec<(String, String)> = engine
+        .client()
+        .query(
+            "SELECT toString(kind), lower(hex(record)) FROM dead_letters FINAL ORDER BY device_id",
+        )
+        .fetch_all()
+        .await
+        .unwrap();
+    let left = [("batch", damaged), ("parked", newer)];
+    assert_eq!(
+        kept,
+        left.map(|(kind, bytes)| (kind.to_owned(), hex::encode(&bytes)))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
