@@ -138,7 +138,7 @@ fn starts_with_folder(text: &str, folder: &str) -> bool {
 fn mask_sids(text: &str) -> String {
     let mut masked = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(at) = rest.find("S-1-").or_else(|| rest.find("s-1-")) {
+    while let Some(at) = find_sid(rest.as_bytes()) {
         let (kept, tail) = rest.split_at(at);
         masked.push_str(kept);
         let body = &tail[4..];
@@ -156,6 +156,14 @@ fn mask_sids(text: &str) -> String {
     }
     masked.push_str(rest);
     masked
+}
+
+/// Where the first SID begins, in either case.
+fn find_sid(text: &[u8]) -> Option<usize> {
+    let revisions = memchr::memmem::find_iter(text, b"-1-");
+    revisions
+        .filter_map(|at| at.checked_sub(1))
+        .find(|at| text[*at].eq_ignore_ascii_case(&b's'))
 }
 
 /// Replaces `user:password` before the `@` of an address.
@@ -223,6 +231,15 @@ mod tests {
     }
 
     #[test]
+    fn a_lower_case_sid_before_an_upper_case_one_is_masked() {
+        assert_eq!(
+            mask("s-1-5-21-1-2-3-1001 ran S-1-5-18, s-1-5-18"),
+            "S-1-*** ran S-1-5-18, s-1-5-18"
+        );
+        assert_eq!(mask("s-1-5-21-1-2-3-9-S-1-5-18"), "S-1-***S-1-5-18");
+    }
+
+    #[test]
     fn credentials_in_addresses_are_masked() {
         assert_eq!(
             mask("via http://li:secret@proxy:8080/x"),
@@ -262,6 +279,25 @@ mod tests {
         fn masking_twice_changes_nothing(text in r#"[\\/:@. A-Za-z0-9"-]{0,60}"#) {
             let once = mask(&text);
             prop_assert_eq!(mask(&once), once);
+        }
+
+        #[test]
+        fn no_account_is_left_in_any_mix_of_cases(
+            parts in prop::collection::vec(("[ a-z,(]{0,5}[ ,(]", "[sS]", 0_u32..4), 1..6),
+        ) {
+            let (mut text, mut expected) = (String::new(), String::new());
+            for (before, letter, kind) in parts {
+                let (sid, masked) = if kind == 0 {
+                    (format!("{letter}-1-5-18"), format!("{letter}-1-5-18"))
+                } else {
+                    (format!("{letter}-1-5-21-7-8-{kind}-1001"), "S-1-***".to_owned())
+                };
+                text.push_str(&before);
+                text.push_str(&sid);
+                expected.push_str(&before);
+                expected.push_str(&masked);
+            }
+            prop_assert_eq!(mask(&text), expected);
         }
 
         #[test]
