@@ -18,7 +18,7 @@ use self::bundle::{FoundLog, Walk};
 use crate::config::{CollectorConfig, ConfigError};
 use crate::identity::{self, IdentityError};
 use crate::pack::Packer;
-use crate::parse::{ParseFileError, parse_file};
+use crate::parse::{ParseFileError, clip, mask, parse_file};
 use crate::run::now_ms;
 use crate::run_command::configuration;
 use crate::send::DeliverError;
@@ -225,8 +225,7 @@ impl Press {
         if self.knows_zone {
             self.packer.date(&mut events, now_ms());
         }
-        let mut from = provenance.to_owned();
-        from.truncate(from.floor_char_boundary(MAX_TEXT_LEN));
+        let from = told_origin(provenance);
         for event in &mut events {
             event.observed_at_ms = now_ms();
             // After its completeness was rated: an imported reading is no
@@ -251,6 +250,15 @@ impl Press {
         }
         batches
     }
+}
+
+/// Where a log came from, fit to leave the machine: a folder of the bundle may
+/// be named after its user.
+fn told_origin(provenance: &str) -> String {
+    // Homes are known by the separator before them, and a bundle may begin with
+    // one.
+    let masked = mask(&format!("/{provenance}"));
+    clip(masked[1..].to_owned(), MAX_TEXT_LEN)
 }
 
 fn conclude(imported: &Imported) -> ExitCode {
@@ -279,4 +287,28 @@ fn tell(text: &str) {
 #[expect(clippy::print_stderr, reason = "command-line face")]
 fn complain(text: &str) {
     eprintln!("kbwatch-collector import: {text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_a_log_came_from_names_no_user_and_no_account() {
+        for (provenance, told) in [
+            (
+                "profile.zip/Users/wang/Desktop/CBS.log",
+                "profile.zip/Users/***/Desktop/CBS.log",
+            ),
+            ("Users/wang/CBS.log", "Users/***/CBS.log"),
+            (
+                "pc.zip/S-1-5-21-1-2-3-1001/CBS.log",
+                "pc.zip/S-1-***/CBS.log",
+            ),
+            ("more.zip/logs/CBS/CBS.log", "more.zip/logs/CBS/CBS.log"),
+        ] {
+            assert_eq!(told_origin(provenance), told);
+        }
+        assert!(told_origin(&"补".repeat(MAX_TEXT_LEN)).len() <= MAX_TEXT_LEN);
+    }
 }

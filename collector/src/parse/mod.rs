@@ -42,6 +42,7 @@ pub use self::checkpoint::ParserCheckpoint;
 pub(crate) use self::file::read_file;
 pub use self::file::{ParseFileError, ParsedFile, parse_event_log, parse_file};
 pub use self::kind::{FileKind, UnknownKind};
+pub(crate) use self::mask::{clip, mask};
 pub(crate) use self::time::show as show_time;
 
 use self::clock::OffsetClock;
