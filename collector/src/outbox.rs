@@ -92,6 +92,11 @@ impl Outbox {
         self.waiting.len() < before
     }
 
+    /// Forgets heartbeats, those under way too: whoever stops waits no longer.
+    pub(crate) fn drop_health(&mut self) {
+        self.waiting.retain(|one| one.cargo != Cargo::Health);
+    }
+
     /// The oldest batch of events that is not under way.
     pub(crate) fn oldest_events(&self) -> Option<(&Batch, Worth)> {
         self.waiting.iter().find_map(|one| match one.cargo {
@@ -244,5 +249,7 @@ mod tests {
         outbox.next(0).unwrap();
         assert!(!outbox.drop_stale_health());
         assert_eq!(outbox.len(), 1);
+        outbox.drop_health();
+        assert_eq!(outbox.len(), 0);
     }
 }

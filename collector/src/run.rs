@@ -106,13 +106,17 @@ pub async fn run(
             told = shutdown.changed() => if told.is_err() { break },
         }
     }
+    let grace = Duration::from_millis(u64::from(collector.config().stop_grace_ms));
+    let deadline = Instant::now() + grace;
     collector.flush(now_ms());
-    drain(&mut collector, &mut sender).await?;
+    drain(&mut collector, &mut sender, deadline).await?;
     // Only where the gateway answers: it is no reason to stay.
     if collector.pending().unreceipted_batches == 0 && collector.tell_last_lines(now_ms()) {
-        drain(&mut collector, &mut sender).await?;
+        drain(&mut collector, &mut sender, deadline).await?;
     }
     sender.close().await;
+    // The next process says it anew: nothing is left behind with them.
+    collector.forget_heartbeats();
     status.stop(&collector, now_ms());
     Ok(conclude(&mut collector))
 }
@@ -162,9 +166,11 @@ pub async fn run_once(
 }
 
 /// Waits for the receipts of what is sealed, within the grace period.
-async fn drain(collector: &mut Collector, sender: &mut Sender) -> Result<(), SendError> {
-    let grace = Duration::from_millis(u64::from(collector.config().stop_grace_ms));
-    let deadline = Instant::now() + grace;
+async fn drain(
+    collector: &mut Collector,
+    sender: &mut Sender,
+    deadline: Instant,
+) -> Result<(), SendError> {
     loop {
         sender.exchange(collector, now_ms())?;
         if collector.pending().unreceipted_batches == 0 {

@@ -54,6 +54,11 @@ impl TestGateway {
         self.notes.lock().unwrap()
     }
 
+    /// How the batches to come are met.
+    pub(crate) fn answer_next(&self, script: impl IntoIterator<Item = Answer>) {
+        self.script.lock().unwrap().extend(script);
+    }
+
     pub(crate) fn streams(&self) -> u32 {
         *self.streams.lock().unwrap()
     }

@@ -181,6 +181,21 @@ async fn a_stopping_collector_says_what_it_could_not_deliver() {
 }
 
 #[tokio::test]
+async fn a_last_heartbeat_that_nobody_answers_is_nothing_left_behind() {
+    let gateway = TestGateway::default();
+    let (mut world, _serving) = plain(&gateway);
+    world.config.stop_grace_ms = 500;
+    world.append_records(5);
+    let (running, shutdown) = start(&world.config);
+    until_all_arrived(&gateway, &world).await;
+    let before = gateway.notes().batches.len();
+    gateway.answer_next([Answer::Silence; 10]);
+    let summary = stop(running, shutdown).await;
+    assert_eq!(gateway.notes().batches.len(), before + 1);
+    assert!(summary.is_drained(), "{summary:?}");
+}
+
+#[tokio::test]
 async fn a_single_pass_ends_when_everything_is_durable() {
     let gateway = TestGateway::default();
     let (mut world, _serving) = plain(&gateway);
