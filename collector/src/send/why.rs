@@ -19,9 +19,15 @@ const MEANINGS: &[(&[&str], &str, &str)] = &[
         "check the paths under tls, and that the collector may read the files",
     ),
     (
-        &["may not speak", "permission"],
+        &["may not speak", "does not have permission to execute"],
         "the gateway does not accept this device",
         "ask the operators of kbwatch what they have against its certificate",
+    ),
+    (
+        // Of Linux, and of Windows: no gateway ever saw this connection.
+        &["os error 13)", "os error 10013)"],
+        "this machine does not let the collector connect",
+        "allow kbwatch-collector to connect out in this machine's firewall or security software",
     ),
     (
         &["fatal alert: certificateexpired"],
@@ -57,13 +63,13 @@ const MEANINGS: &[(&[&str], &str, &str)] = &[
             "failed to lookup",
             "name or service",
             "no such host",
-            "11001",
+            "os error 11001)",
         ],
         "the gateway's name is not known on this network",
         "check the key gateway of the configuration, and this machine's DNS",
     ),
     (
-        &["connection refused", "actively refused", "10061"],
+        &["connection refused", "actively refused", "os error 10061)"],
         "the gateway's machine refuses the connection",
         "check the port in the key gateway; ask whether the gateway runs",
     ),
@@ -189,11 +195,36 @@ mod tests {
                  may not speak as pc-2",
                 "does not accept",
             ),
+            (
+                "transport error: tcp connect error: Permission denied (os error 13)",
+                "this machine does not let",
+            ),
+            (
+                "transport error: tcp connect error: An attempt was made to access a socket in a \
+                 way forbidden by its access permissions. (os error 10013)",
+                "this machine does not let",
+            ),
+            (
+                "transport error: tcp connect error: 由于目标计算机积极拒绝，无法连接。 (os error \
+                 10061)",
+                "refuses",
+            ),
+            (
+                "transport error: dns error: 不知道这样的主机。 (os error 11001)",
+                "name is not known",
+            ),
         ];
         for (raw, words) in cases {
             let why = explain(raw);
             assert!(why.what.contains(words), "{raw}: {why}");
             assert!(!why.remedy.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_number_that_is_no_error_of_the_system_means_nothing() {
+        for raw in ["strange news at port 10061", "stream 11001 is odd"] {
+            assert!(explain(raw).what.contains("no connection"), "{raw}");
         }
     }
 
