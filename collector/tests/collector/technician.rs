@@ -1,10 +1,11 @@
 //! What a technician reads when something is not as it should be.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
+
+use tokio::net::TcpSocket;
 
 use crate::gateway::TestGateway;
 use crate::world::World;
@@ -68,9 +69,10 @@ async fn one_log_of_two_is_enough_and_the_other_is_named() {
 async fn a_gateway_that_is_not_there_is_told_once_in_plain_words() {
     let mut world = World::new();
     world.append_records(1);
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
+    // Held, so that nobody else gets the port, and deaf.
+    let nobody = TcpSocket::new_v4().unwrap();
+    nobody.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = nobody.local_addr().unwrap().to_string();
-    drop(nobody);
     let logs = format!("cbs_log = {:?}", world.path("CBS.log"));
     let (code, said) = run_once(&configure(&world, &address, &logs)).await;
     assert_eq!(code, Some(1), "{said}");
