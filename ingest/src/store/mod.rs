@@ -21,6 +21,7 @@ mod source_lines;
 mod time_quality;
 mod unpack;
 mod unpark;
+mod vouch;
 
 use clickhouse::Client;
 use tokio::sync::{mpsc, watch};

@@ -14,6 +14,7 @@ use kbwatch_proto::telemetry::Batch;
 
 use super::check::{check_facts, keep_possible};
 use super::dead_letter::{DeadLetter, LetterKind, Parked};
+use super::vouch::vouch;
 use crate::Metrics;
 use crate::metrics::{Fate, OpenBatch};
 
@@ -172,6 +173,7 @@ fn sort_out(opened: &mut Opened, unpacked: Unpacked, record: &JournalRecord, met
     opened.bytes += texts.sum::<usize>();
     let mut rejected = unpacked.rejected;
     opened.events = keep_possible(unpacked.contents.events, &mut rejected);
+    vouch(&mut opened.events, record);
     opened.counted.rejected(rejected.len());
     let mut reason = match rejected.len() {
         0 => String::new(),

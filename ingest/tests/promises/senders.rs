@@ -8,7 +8,7 @@ use tokio::io::AsyncWriteExt;
 use tonic::Code;
 use tonic::transport::{Endpoint, Identity};
 
-use crate::device::{Stream, batch, connect, open};
+use crate::device::{Stream, batch, connect, event, open, sealed};
 use crate::gateway::{River, until};
 use crate::hearing::audited;
 
@@ -111,6 +111,32 @@ async fn an_import_without_the_role_is_denied_and_with_it_stored_for_the_device(
     desk.deliver(imported).await;
     let device = river.text("SELECT device_id FROM v_update_events").await;
     assert_eq!(device, "pc-9");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_brought_a_record_is_stored_as_authenticated_and_not_as_claimed() {
+    let river = River::start().await;
+    let claim = |seq: u32| {
+        let mut claimed = event(seq);
+        let by = ("imported_by".to_owned(), "boss".to_owned());
+        claimed.extra.extend([by]);
+        sealed(u64::from(seq), vec![claimed])
+    };
+    river.device("pc-1").await.deliver(claim(1)).await;
+    let desk = river.authority.importer("desk").unwrap();
+    let mut desk = river.with_certificate(&desk).await.unwrap();
+    desk.deliver(Batch {
+        on_behalf_of: "pc-9".to_owned(),
+        ..claim(2)
+    })
+    .await;
+    let told = river
+        .text(
+            "SELECT arrayStringConcat(groupArray(device_id || ':' || extra['imported_by']), ' ')
+             FROM (SELECT * FROM v_update_events ORDER BY device_id)",
+        )
+        .await;
+    assert_eq!(told, "pc-1: pc-9:desk");
 }
 
 #[tokio::test(flavor = "multi_thread")]
