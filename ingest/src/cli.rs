@@ -89,7 +89,7 @@ pub(crate) enum DeadLetters {
 #[derive(Debug, Args)]
 pub(crate) struct Letters {
     /// Ids as `list` shows them; their beginnings will do.
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_parser = letter_id)]
     pub(crate) ids: Vec<String>,
     /// Only of this device.
     #[arg(long, value_name = "ID")]
@@ -98,11 +98,22 @@ pub(crate) struct Letters {
     #[arg(long, value_name = "KIND",
           value_parser = ["batch", "rows", "parked", "unparked", "replayed"])]
     pub(crate) kind: Option<String>,
-    /// All letters, however many.
+    /// All letters; without it, `list` and `show` end after the newest 100, and
+    /// say how many more there are.
     #[arg(long)]
     pub(crate) all: bool,
     #[command(flatten)]
     pub(crate) configured: Configured,
+}
+
+/// The beginning of an id. An empty one would mean every letter.
+fn letter_id(text: &str) -> Result<String, &'static str> {
+    let hexadecimal = text.bytes().all(|letter| letter.is_ascii_hexdigit());
+    if hexadecimal && (1..=32).contains(&text.len()) {
+        Ok(text.to_lowercase())
+    } else {
+        Err("an id is up to 32 hexadecimal digits, as `list` shows it")
+    }
 }
 
 #[derive(Debug, Args)]
@@ -132,6 +143,14 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
+
+    #[test]
+    fn the_id_of_a_letter_is_hexadecimal_and_never_empty() {
+        assert_eq!(letter_id("00Ff"), Ok("00ff".to_owned()));
+        for text in ["", "pc-1", "%", "0x12", &"0".repeat(33)] {
+            assert!(letter_id(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn the_command_line_is_sound() {

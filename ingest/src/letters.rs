@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 
 use kbwatch_ingest::config::{ConfigError, IngestConfig};
-use kbwatch_ingest::store::letters::{Letter, MOST_SHOWN, Wanted, envelope, list};
+use kbwatch_ingest::store::letters::{Letter, MOST_SHOWN, Wanted, beyond, envelope, list};
 use kbwatch_ingest::store::replay;
 use tokio::sync::watch;
 
@@ -28,25 +28,34 @@ pub(crate) async fn run(
     shutdown: watch::Receiver<bool>,
 ) -> Outcome {
     let asked = arguments(command);
+    // What is replayed was named, and is replayed whole.
+    let no_limit = asked.all || matches!(command, DeadLetters::Replay(_));
     let wanted = Wanted {
         ids: asked.ids.clone(),
         device: asked.device.clone(),
         kind: asked.kind.clone(),
-        limit: if asked.all { u64::MAX } else { MOST_SHOWN },
+        limit: if no_limit { u64::MAX } else { MOST_SHOWN },
     };
     let client = config.clickhouse.client();
     let text = match command {
-        DeadLetters::List(_) => table(&list(&client, &wanted).await?),
+        DeadLetters::List(_) => {
+            let letters = list(&client, &wanted).await?;
+            let more = beyond(&client, &wanted, letters.len()).await?;
+            format!("{}{}", table(&letters), more_told(more))
+        }
         DeadLetters::Show(_) => {
             let mut text = String::new();
-            for letter in list(&client, &wanted).await? {
-                let sealed = envelope(&client, &letter).await?;
-                write!(text, "{}", whole(&letter))?;
+            let letters = list(&client, &wanted).await?;
+            for letter in &letters {
+                let sealed = envelope(&client, letter).await?;
+                write!(text, "{}", whole(letter))?;
                 if let Some(sealed) = sealed {
                     writeln!(text, "{sealed:#?}")?;
                 }
                 writeln!(text)?;
             }
+            let more = beyond(&client, &wanted, letters.len()).await?;
+            text.push_str(&more_told(more));
             text
         }
         DeadLetters::Replay(_) => {
@@ -90,6 +99,13 @@ fn table(letters: &[Letter]) -> String {
         )
     });
     std::iter::once(head).chain(lines).collect()
+}
+
+fn more_told(more: u64) -> String {
+    match more {
+        0 => String::new(),
+        more => format!("and {more} more: name a device or a kind, or --all\n"),
+    }
 }
 
 fn whole(letter: &Letter) -> String {

@@ -7,7 +7,7 @@ use kbwatch_proto::journal::JournalRecord;
 use prost::Message;
 use serde::Deserialize;
 
-/// Letters shown at once, unless more are asked for.
+/// Letters listed or shown at once, unless more are asked for.
 pub const MOST_SHOWN: u64 = 100;
 
 /// Which letters are meant; what is left empty is any.
@@ -90,6 +90,13 @@ impl Wanted {
         query
     }
 
+    /// Asks how many letters are meant, beyond the limit too.
+    async fn count(&self, client: &Client) -> Result<u64, clickhouse::error::Error> {
+        let condition = self.condition();
+        let sql = format!("SELECT count() FROM dead_letters FINAL WHERE {condition}");
+        self.bind(client.query(&sql)).fetch_one().await
+    }
+
     /// Asks for columns of the letters that are meant.
     pub(super) fn ask(&self, client: &Client, columns: &str) -> Query {
         let condition = self.condition();
@@ -114,6 +121,22 @@ pub async fn list(
         toString(received_at) AS received_at, toString(kind) AS kind, reason, rows,
         event_count, length(record) AS record_bytes";
     wanted.ask(client, columns).fetch_all().await
+}
+
+/// How many letters are meant that `shown` of them leave out.
+///
+/// # Errors
+/// What ClickHouse said.
+pub async fn beyond(
+    client: &Client,
+    wanted: &Wanted,
+    shown: usize,
+) -> Result<u64, clickhouse::error::Error> {
+    if (shown as u64) < wanted.limit {
+        return Ok(0);
+    }
+    let all = wanted.count(client).await?;
+    Ok(all.saturating_sub(shown as u64))
 }
 
 /// The envelope of one letter's batch; `None` where it is no batch at all.

@@ -157,6 +157,37 @@ async fn what_cannot_be_stored_yet_keeps_its_bytes_through_a_replay() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn more_letters_than_are_listed_are_counted_and_replayed_all_the_same() {
+    let engine = fresh_database().await;
+    let sql = format!(
+        "INSERT INTO dead_letters (letter_id, device_id, received_at, kind, reason, event_count, record)
+         SELECT reverse(sipHash128(number)), 'pc-1', fromUnixTimestamp64Milli({RECEIVED_AT_MS}),
+                'batch', 'an older reason', 3, unhex('{}') FROM numbers(130)",
+        hex::encode(&record("pc-1", 0))
+    );
+    engine.client().query(&sql).execute().await.unwrap();
+
+    let listed = shown(&run(&engine, None, &["dead-letters", "list"]));
+    assert_eq!(listed.lines().count(), 102, "{listed}");
+    assert!(listed.contains("\nand 30 more: "), "{listed}");
+    let all = shown(&run(&engine, None, &["dead-letters", "list", "--all"]));
+    assert_eq!(all.lines().count(), 131);
+
+    for id in ["", "pc-1"] {
+        let refused = run(&engine, None, &["dead-letters", "replay", id]);
+        assert_eq!(refused.status.code(), Some(64));
+    }
+    let done = run(
+        &engine,
+        None,
+        &["dead-letters", "replay", "--kind", "batch"],
+    );
+    let done = shown(&done);
+    assert!(done.starts_with("opened 130 letters: "), "{done}");
+    assert!(done.contains(" 130 letters stored whole"), "{done}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_topic_is_created_as_configured_and_described() {
     let (engine, kafka) = (fresh_database().await, fresh_topic().await);
     let missing = run(&engine, Some(&kafka), &["topics", "describe"]);
