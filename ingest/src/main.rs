@@ -9,6 +9,7 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use clap::Parser;
+use clickhouse::Client;
 use kbwatch_ingest::config::{ConfigError, IngestConfig};
 use kbwatch_ingest::journal::await_topic;
 use kbwatch_ingest::pki::{Authority, PkiError};
@@ -96,13 +97,15 @@ async fn receive_into_kafka(config: IngestConfig) -> Outcome {
         .tls
         .as_ref()
         .map_or(Ok(()), check_certificates)?;
-    let status = serve_status(&config, &metrics, shutdown.clone(), false).await?;
+    let serves = watch::Sender::new(false);
+    let status = serve_status(&config, &metrics, &shutdown, &serves, None).await?;
     if !await_topic(&config.kafka, &mut shutdown).await? {
         return ended(status).await;
     }
     // Not earlier: collectors shall find another gateway meanwhile.
     let gate = Gate::open(config.receive.clone()).await?;
     let journal = Journal::kafka(&config.kafka).await?;
+    serves.send_replace(true);
     gate.serve(journal, metrics, shutdown).await?;
     ended(status).await
 }
@@ -117,10 +120,12 @@ async fn store_from_kafka(config: IngestConfig) -> Outcome {
     }
     let (metrics, mut shutdown) = (Metrics::default(), on_signal()?);
     let client = config.clickhouse.client();
-    let status = serve_status(&config, &metrics, shutdown.clone(), true).await?;
+    let serves = watch::Sender::new(false);
+    let status = serve_status(&config, &metrics, &shutdown, &serves, Some(&client)).await?;
     if !await_topic(&config.kafka, &mut shutdown).await? {
         return ended(status).await;
     }
+    serves.send_replace(true);
     let feed = Feed::Kafka(config.kafka);
     store::run(config.store, feed, client, metrics, shutdown).await?;
     ended(status).await
@@ -130,7 +135,8 @@ async fn receive_and_store(config: IngestConfig) -> Outcome {
     let (metrics, shutdown) = (Metrics::default(), on_signal()?);
     let gate = Gate::open(config.receive.clone()).await?;
     let client = config.clickhouse.client();
-    let status = serve_status(&config, &metrics, shutdown.clone(), true).await?;
+    let serves = watch::Sender::new(true);
+    let status = serve_status(&config, &metrics, &shutdown, &serves, Some(&client)).await?;
     let (journal, entries) = Journal::direct(config.store.queue_batches);
     let feed = Feed::Direct(entries);
     let (own, stop) = (metrics.clone(), shutdown.clone());
@@ -166,15 +172,17 @@ fn on_signal() -> Result<watch::Receiver<bool>, std::io::Error> {
 async fn serve_status(
     config: &IngestConfig,
     metrics: &Metrics,
-    shutdown: watch::Receiver<bool>,
-    needs_clickhouse: bool,
+    shutdown: &watch::Receiver<bool>,
+    serves: &watch::Sender<bool>,
+    clickhouse: Option<&Client>,
 ) -> Result<Option<JoinHandle<std::io::Result<()>>>, status::StatusError> {
     let Some(address) = config.status.listen else {
         return Ok(None);
     };
     let readiness = Readiness {
-        shutdown,
-        clickhouse: needs_clickhouse.then(|| config.clickhouse.client()),
+        shutdown: shutdown.clone(),
+        serves: serves.subscribe(),
+        clickhouse: clickhouse.cloned(),
     };
     status::serve(address, metrics, readiness).await.map(Some)
 }

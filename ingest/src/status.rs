@@ -36,6 +36,8 @@ pub struct StatusError {
 pub struct Readiness {
     /// Asked to stop: not ready any more, so that balancers look elsewhere.
     pub shutdown: watch::Receiver<bool>,
+    /// Whether this process is at its work; until then it waits for Kafka.
+    pub serves: watch::Receiver<bool>,
     /// The database that this process needs, if it needs one.
     pub clickhouse: Option<Client>,
 }
@@ -99,6 +101,9 @@ async fn metrics_page(State(page): State<Page>) -> impl IntoResponse {
 async fn ready_page(State(page): State<Page>) -> (StatusCode, &'static str) {
     if *page.readiness.shutdown.borrow() {
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
+    }
+    if !*page.readiness.serves.borrow() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "waiting for Kafka\n");
     }
     let Some(client) = page.readiness.clickhouse else {
         return (StatusCode::OK, "ready\n");

@@ -188,6 +188,9 @@ async fn stages_wait_for_a_kafka_that_is_away_and_end_well_when_asked() {
         on(&engine, &mut stage);
         let mut running = stage.arg(&file).stderr(Stdio::null()).spawn().unwrap();
         until("it lives", async || page(status, "/live").contains("200")).await;
+        let ready = page(status, "/ready");
+        assert!(ready.contains(" 503 "), "{ready}");
+        assert!(ready.contains("waiting for Kafka"), "{ready}");
         let pid = running.id().to_string();
         assert!(Command::new("kill").arg(pid).status().unwrap().success());
         let ended = tokio::task::spawn_blocking(move || running.wait());
