@@ -6,13 +6,14 @@ mod letters;
 mod topics;
 
 use std::error::Error;
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser;
 use clickhouse::Client;
 use kbwatch_ingest::config::{ConfigError, IngestConfig};
 use kbwatch_ingest::journal::await_topic;
-use kbwatch_ingest::pki::{Authority, PkiError};
+use kbwatch_ingest::pki::{Authority, PkiError, name_of};
 use kbwatch_ingest::receive::{Gate, ReceiveError, check_certificates};
 use kbwatch_ingest::status::{self, Readiness};
 use kbwatch_ingest::store::{self, Feed};
@@ -62,7 +63,7 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Outcome {
     let configured = match command {
-        Command::Pki(arguments) => return Ok(make_certificates(&arguments)?),
+        Command::Pki(arguments) => return make_certificates(&arguments),
         Command::Receive(ref configured)
         | Command::Store(ref configured)
         | Command::Migrate(ref configured)
@@ -194,9 +195,14 @@ async fn ended(status: Option<JoinHandle<std::io::Result<()>>>) -> Outcome {
     }
 }
 
-fn make_certificates(arguments: &PkiArguments) -> Result<(), PkiError> {
+fn make_certificates(arguments: &PkiArguments) -> Outcome {
     let folder = &arguments.folder;
-    let authority = Authority::load_or_create(folder)?;
+    // A mistyped folder must not found an authority whose list nobody reads.
+    let authority = if arguments.revoke.is_empty() {
+        Authority::load_or_create(folder)?
+    } else {
+        Authority::load(folder)?
+    };
     let hosts: Vec<&str> = arguments.server.iter().map(String::as_str).collect();
     if !hosts.is_empty() {
         authority.server(&hosts)?.write(folder, "gateway")?;
@@ -209,6 +215,16 @@ fn make_certificates(arguments: &PkiArguments) -> Result<(), PkiError> {
         checked(id)?;
         authority.importer(id)?.write(folder, id)?;
     }
+    if !arguments.revoke.is_empty() {
+        let told = revoke(&authority, arguments)?;
+        std::io::stdout().write_all(told.as_bytes())?;
+    }
+    info!(folder = %folder.display(), "certificates are there");
+    Ok(())
+}
+
+/// Revokes certificates, and says whose and where the list lies.
+fn revoke(authority: &Authority, arguments: &PkiArguments) -> Result<String, PkiError> {
     let mut revoked = Vec::new();
     for path in &arguments.revoke {
         let read = std::fs::read_to_string(path);
@@ -217,12 +233,14 @@ fn make_certificates(arguments: &PkiArguments) -> Result<(), PkiError> {
             source,
         })?);
     }
-    if !revoked.is_empty() {
-        let revoked: Vec<&str> = revoked.iter().map(String::as_str).collect();
-        authority.revoke(folder, &revoked)?;
-    }
-    info!(folder = %folder.display(), "certificates are there");
-    Ok(())
+    let certificates: Vec<&str> = revoked.iter().map(String::as_str).collect();
+    let list = authority.revoke(&arguments.folder, &certificates)?;
+    let revoked = certificates.into_iter().map(|certificate| {
+        let name = name_of(certificate)?;
+        Ok(format!("revoked {name}\n"))
+    });
+    let told: String = revoked.collect::<Result<_, PkiError>>()?;
+    Ok(format!("{told}list {}\n", list.display()))
 }
 
 /// An id becomes a file's name: nothing but an id will do.

@@ -6,6 +6,8 @@
 
 mod revoke;
 
+pub use revoke::name_of;
+
 use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -33,6 +35,12 @@ pub enum PkiError {
     Id {
         /// Which text.
         id: String,
+    },
+    /// A certificate that only its own authority can revoke.
+    #[error("another authority has signed the certificate of {subject}: name that one's folder")]
+    Foreign {
+        /// Whose.
+        subject: String,
     },
     /// A file that cannot be read or written.
     #[error("keep certificates in {path}")]

@@ -104,6 +104,27 @@ fn pki_makes_what_was_asked_for_and_refuses_ids_that_are_paths() {
     assert_eq!(refused.status.code(), Some(1));
 }
 
+#[test]
+fn a_revocation_says_whose_and_founds_no_authority_in_a_mistyped_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    let made = ingest(&["pki", "--folder", path, "--device", "pc-1"]).output();
+    assert!(made.unwrap().status.success());
+    let (cert, wrong) = (format!("{path}/pc-1.pem"), format!("{path}/wrong"));
+    let refused = ingest(&["pki", "--folder", &wrong, "--revoke", &cert]).output();
+    let refused = refused.unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(
+        said(&refused).contains("wrong/ca.pem"),
+        "{}",
+        said(&refused)
+    );
+    assert!(!folder.path().join("wrong").exists());
+    let done = ingest(&["pki", "--folder", path, "--revoke", &cert]).output();
+    let told = String::from_utf8(done.unwrap().stdout).unwrap();
+    assert_eq!(told, format!("revoked CN=pc-1\nlist {path}/crl.pem\n"));
+}
+
 fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0")
         .unwrap()
