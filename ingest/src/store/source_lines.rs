@@ -59,7 +59,8 @@ impl LineBook {
         let Some(health) = &heard.health else {
             return;
         };
-        if health.sources.is_empty() {
+        // Totals of machines that share one identity are nobody's.
+        if health.sources.is_empty() || heard.cloned {
             return;
         }
         let run = Run::of(&heard.device_id, health);
@@ -171,7 +172,7 @@ impl LinesRow {
             let more = self.run();
             return Some((self, more));
         };
-        if stored.last_heard_at >= self.last_heard_at {
+        if stored.last_heard_at >= self.last_heard_at || self.is_before(stored) {
             return None;
         }
         let before = if stored.counted_since == self.counted_since {
@@ -199,6 +200,13 @@ impl LinesRow {
             ..self
         };
         Some((row, more))
+    }
+
+    /// Whether this run began before the stored one, and so was counted before
+    /// it: two machines with one identity would add their totals again in turn.
+    /// A run from the future is no measure: its device's clock was wrong.
+    fn is_before(&self, stored: &Self) -> bool {
+        self.counted_since < stored.counted_since && stored.counted_since <= self.last_heard_at
     }
 
     fn run(&self) -> SourceLines {
@@ -254,6 +262,38 @@ mod tests {
         let told = [(10, 1, 100), (20, 5, 30), (10, 1, 100), (20, 5, 30)];
         assert_eq!(after(&told), (130, 130));
         assert_eq!(after(&[(10, 1, 100), (20, 5, 30), (30, 5, 40)]), (140, 140));
+    }
+
+    #[test]
+    fn two_machines_with_one_identity_do_not_add_their_totals_again_in_turn() {
+        let told = [(10, 1, 100), (20, 5, 30), (30, 1, 100), (40, 5, 30)];
+        assert_eq!(after(&told), (130, 130));
+    }
+
+    #[test]
+    fn a_run_from_the_future_does_not_hide_those_that_follow() {
+        let told = [(10, 900, 100), (20, 15, 30), (30, 15, 40)];
+        assert_eq!(after(&told), (140, 140));
+    }
+
+    #[test]
+    fn a_cloned_device_tells_no_lines() {
+        for (cloned, runs) in [(true, 0), (false, 1)] {
+            let mut book = LineBook::default();
+            book.note(&Heard {
+                device_id: "pc-1".into(),
+                received_at_ms: 1,
+                sent_at_ms: 1,
+                collector_version: String::new(),
+                peer: String::new(),
+                cloned,
+                health: Some(Health {
+                    sources: vec![SourceLines::default()],
+                    ..Health::default()
+                }),
+            });
+            assert_eq!(book.told.len(), runs);
+        }
     }
 
     #[test]
