@@ -1,8 +1,9 @@
 //! When each device was last heard of, written every few seconds: one row per
 //! device, however much it said.
 //!
-//! Presence is no promise: rows that cannot be written are kept for the next
-//! flush, and lost when the store stops; the next heartbeat brings them again.
+//! What they read goes after it, under a deadline of its own. Presence is no
+//! promise: rows that cannot be written are kept for the next flush, and lost
+//! when the store stops; the next heartbeat brings them again.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -81,17 +82,22 @@ impl Presence {
 
     /// Writes what was heard; on failure it is kept for the next time.
     pub(crate) async fn flush(&mut self, writer: &Writer, patience: &mut Patience) {
-        if self.heard.is_empty() {
-            return;
-        }
         let limit = Duration::from_millis(writer.config.insert_deadline_ms);
-        let written = patience.within(limit, self.write(writer)).await;
-        match written.unwrap_or(Err(Error::TimedOut)) {
-            Ok(()) => {
-                writer.metrics.presence_rows.inc_by(self.heard.len() as u64);
-                self.heard.clear();
+        // Whether devices live matters more than what they read.
+        if !self.heard.is_empty() {
+            let written = patience.within(limit, self.write(&writer.client)).await;
+            match written.unwrap_or(Err(Error::TimedOut)) {
+                Ok(()) => {
+                    writer.metrics.presence_rows.inc_by(self.heard.len() as u64);
+                    self.heard.clear();
+                }
+                Err(failure) => warn!(devices = self.heard.len(), %failure, "presence is late"),
             }
-            Err(failure) => warn!(devices = self.heard.len(), %failure, "presence is late"),
+        }
+        let counting = self.lines.flush(&writer.client, &writer.metrics);
+        let counted = patience.within(limit, counting).await;
+        if let Err(failure) = counted.unwrap_or(Err(Error::TimedOut)) {
+            warn!(%failure, "lines by source are late");
         }
     }
 
@@ -101,12 +107,7 @@ impl Presence {
         self.heard.clear();
     }
 
-    async fn write(&mut self, writer: &Writer) -> Result<(), Error> {
-        let client = &writer.client;
-        if let Err(failure) = self.lines.flush(client, &writer.metrics).await {
-            // Kept for the next time; whether devices live matters more.
-            warn!(%failure, "lines by source are late");
-        }
+    async fn write(&mut self, client: &Client) -> Result<(), Error> {
         self.recall_health(client).await?;
         let mut insert = client
             .insert::<PresenceRow<'_>>("presence")

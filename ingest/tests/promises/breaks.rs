@@ -6,7 +6,9 @@ use kbwatch_clickhouse_engine::{Engine, testing};
 use kbwatch_ingest::config::ReceiveConfig;
 use kbwatch_ingest::store::{self, Feed};
 use kbwatch_ingest::{Journal, Metrics, migrate};
-use kbwatch_proto::telemetry::Outcome;
+use kbwatch_proto::batch::{Contents, pack};
+use kbwatch_proto::event::{Health, SourceLines};
+use kbwatch_proto::telemetry::{Batch, Outcome};
 
 use crate::broken_line::{BrokenLine, Fault};
 use crate::device::batch;
@@ -192,4 +194,30 @@ async fn the_journal_does_not_wait_for_what_was_parked() {
     line.held.notified().await;
     device.deliver(batch(1, 0, 40)).await;
     assert_eq!(river.stored().await, 40);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn presence_does_not_wait_for_what_devices_read() {
+    let engine = fresh_database().await;
+    let line = BrokenLine::silent_about(engine.url(), "source_lines FINAL").await;
+    let client = engine.client().with_url(&line.url);
+    let river = River::start_on(engine, client, ReceiveConfig::default()).await;
+    let mut device = river.device("pc-1").await;
+    let told = Contents {
+        health: Some(Health {
+            lag_bytes: 77,
+            sources: vec![SourceLines::default()],
+            ..Health::default()
+        }),
+        ..Contents::default()
+    };
+    device
+        .deliver(Batch {
+            epoch: 1,
+            batch_seq: 1,
+            ..pack(&told).unwrap()
+        })
+        .await;
+    line.held.notified().await;
+    assert_eq!(river.count("v_presence WHERE lag_bytes = 77").await, 1);
 }
