@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::baseline::{BaselineError, import_baseline};
+use crate::dashboard::now_ms;
 use crate::load::{DeviceList, DeviceTimeline, FoundDevice, LoadError, Reader, TimelineEvent};
 use crate::metrics::Metrics;
 use crate::releases::{ImportError, ImportReport, ImportRollout, import_rollout};
@@ -24,7 +25,7 @@ impl Shared {
         Self {
             view: watch::Sender::new(Arc::new(View::default())),
             reader,
-            metrics: Metrics::new(),
+            metrics: Metrics::new(now_ms()),
         }
     }
 
@@ -102,6 +103,6 @@ impl Shared {
 
     /// Every metric of this stage as Prometheus text.
     pub fn metrics_text(&self) -> String {
-        self.metrics.text()
+        self.metrics.text(now_ms())
     }
 }
