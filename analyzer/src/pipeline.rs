@@ -157,7 +157,7 @@ impl Analyzer {
             return;
         }
         self.sources_at_ms = Some(now_ms);
-        match read_understood(&self.client).await {
+        match read_understood(&self.client, now_ms).await {
             Ok(sources) => self.sources = sources,
             Err(error) => {
                 let source = std::error::Error::source(&error).map(ToString::to_string);

@@ -89,14 +89,16 @@ impl Reader {
         Ok(list(rows.asking("devices of a rollout")?))
     }
 
-    /// Devices whose id or host name contains a text, one more than
+    /// Devices whose id or latest host name contains a text, one more than
     /// [`MAX_FOUND`] where there are more.
     pub async fn find_devices(&self, text: &str) -> Result<Vec<FoundDevice>, LoadError> {
         let query = self.client().query(
-            "SELECT id AS device_id, max(name) AS hostname FROM ( \
-             SELECT toString(device_id) AS id, '' AS name FROM presence \
-             UNION ALL SELECT DISTINCT toString(device_id) AS id, '' AS name FROM device_attempts \
-             UNION ALL SELECT toString(device_id) AS id, facts['hostname'] AS name FROM device_facts) \
+            "SELECT id AS device_id, argMaxIf(name, revised, name != '') AS hostname FROM ( \
+             SELECT toString(device_id) AS id, '' AS name, 0 AS revised FROM presence \
+             UNION ALL SELECT DISTINCT toString(device_id) AS id, '' AS name, 0 AS revised \
+             FROM device_attempts \
+             UNION ALL SELECT toString(device_id) AS id, facts['hostname'] AS name, \
+             revision AS revised FROM device_facts) \
              GROUP BY id HAVING positionCaseInsensitiveUTF8(id, ?) > 0 \
              OR positionCaseInsensitiveUTF8(hostname, ?) > 0 ORDER BY id LIMIT ?",
         );

@@ -19,9 +19,14 @@ struct Columns {
     last_heard_ms: i64,
 }
 
-/// Sums up what was counted on every build.
+/// A device that was heard of longer ago says nothing of how logs are written
+/// now: a strange build that was left behind, or is understood since, is over.
+const HEARD_MS: i64 = 7 * 86_400_000;
+
+/// Sums up what was counted on every build of devices that live.
 pub(crate) async fn read_understood(
     client: &clickhouse::Client,
+    now_ms: i64,
 ) -> Result<Vec<SourceHealth>, LoadError> {
     let rows: Vec<Columns> = client
         .query(
@@ -30,9 +35,11 @@ pub(crate) async fn read_understood(
              sum(t.unknown_lines) AS unknown_lines, sum(t.codes) AS codes, \
              sum(t.unknown_codes) AS unknown_codes, \
              toUnixTimestamp64Milli(max(last_heard_at)) AS last_heard_ms \
-             FROM source_lines AS t FINAL GROUP BY t.source, t.os_build \
+             FROM source_lines AS t FINAL \
+             WHERE t.last_heard_at >= fromUnixTimestamp64Milli(?) GROUP BY t.source, t.os_build \
              ORDER BY t.source, t.os_build",
         )
+        .bind(now_ms - HEARD_MS)
         .fetch_all()
         .await
         .asking("lines by source and build")?;

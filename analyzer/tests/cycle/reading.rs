@@ -108,3 +108,46 @@ async fn a_record_in_local_time_stands_where_it_happened() {
     let oldest_first = shared.events(&endpoint.id, &ids).await.unwrap();
     assert_eq!(told(&oldest_first), ["minute 0", "minute 30", "minute 60"]);
 }
+
+#[tokio::test]
+async fn a_device_is_found_by_the_name_it_has_now() {
+    let bank = Bank::open().await;
+    let rows = "INSERT INTO device_facts (device_id, revision, observed_at, received_at, facts) \
+                VALUES ('pc-1', 1, now64(3), now64(3), map('hostname', 'ZZ-OLD')), \
+                ('pc-1', 2, now64(3), now64(3), map('hostname', 'AA-NEW')), \
+                ('pc-1', 3, now64(3), now64(3), map('ubr', '3770'))";
+    bank.engine.client().query(rows).execute().await.unwrap();
+    let shared = open(&bank).shared();
+    for (wanted, names) in [
+        ("pc-1", vec!["AA-NEW"]),
+        ("aa-n", vec!["AA-NEW"]),
+        ("zz", vec![]),
+    ] {
+        let found = shared.find_devices(wanted).await.unwrap();
+        let hostnames: Vec<&str> = found.iter().map(|one| one.hostname.as_str()).collect();
+        assert_eq!(hostnames, names, "{wanted}");
+    }
+}
+
+#[tokio::test]
+async fn a_strange_build_that_nobody_runs_any_more_clears_itself() {
+    let bank = Bank::open().await;
+    let now = now();
+    let rows = "INSERT INTO source_lines (device_id, source, os_build, last_heard_at, lines, \
+                unknown_lines) VALUES \
+                ('pc-1', 'cbs', '17763.1', fromUnixTimestamp64Milli(?), 9000, 100), \
+                ('pc-2', 'cbs', '17763.2', fromUnixTimestamp64Milli(?), 9000, 9000)";
+    let client = bank.engine.client();
+    let query = client.query(rows).bind(now).bind(now - 6 * DAY);
+    query.execute().await.unwrap();
+    let strange = async |now: i64| -> Vec<(String, bool)> {
+        let view = open(&bank).cycle(now).await.unwrap();
+        let builds = view.sources.iter().flat_map(|source| &source.builds);
+        builds
+            .map(|one| (one.os_build.clone(), one.strange))
+            .collect()
+    };
+    let (known, odd) = ("17763.1".to_owned(), "17763.2".to_owned());
+    assert_eq!(strange(now).await, [(odd, true), (known.clone(), false)]);
+    assert_eq!(strange(now + 2 * DAY).await, [(known, false)]);
+}
