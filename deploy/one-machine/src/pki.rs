@@ -11,16 +11,15 @@ use std::process::ExitCode;
 use kbwatch_ingest::config::TlsConfig;
 use kbwatch_ingest::pki::{Authority, PkiError};
 use kbwatch_proto::identity::device_id_is_valid;
+use tracing::warn;
 
 use crate::cli::{Enroll, EnrollRole};
 use crate::stage::chain;
 
 /// Where the gateway's files are kept in a folder of certificates.
 pub(crate) fn gateway_files(folder: &Path) -> TlsConfig {
-    let list = folder.join("crl.pem");
     TlsConfig {
-        // Whoever revokes for the first time starts the river again.
-        client_crl: list.is_file().then_some(list),
+        client_crl: Some(folder.join("crl.pem")),
         cert: folder.join("gateway.pem"),
         key: folder.join("gateway.key"),
         client_ca: folder.join("ca.pem"),
@@ -33,9 +32,19 @@ pub fn folder(data: &Path) -> PathBuf {
 }
 
 /// Takes up the authority of this folder, or makes one; the gateway's
-/// certificate is made anew, for its names may have changed.
+/// certificate is made anew, for its names may have changed. A gateway watches
+/// the list of who is revoked from the start: an empty one is made where there
+/// is none.
 pub fn prepare(folder: &Path, hosts: &[String]) -> Result<Authority, PkiError> {
+    let is_new = !folder.join("ca.pem").exists();
     let authority = Authority::load_or_create(folder)?;
+    let list = folder.join("crl.pem");
+    if !list.exists() {
+        authority.revoke(folder, &[])?;
+        if !is_new {
+            warn!(list = %list.display(), "no revocation list: made one on which nobody stands");
+        }
+    }
     let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
     authority.server(&hosts)?.write(folder, "gateway")?;
     Ok(authority)
@@ -125,6 +134,24 @@ mod tests {
         let first = prepare(folder.path(), &hosts).unwrap();
         let again = prepare(folder.path(), &hosts).unwrap();
         assert_eq!(first.cert_pem(), again.cert_pem());
+    }
+
+    #[test]
+    fn a_gateway_has_a_revocation_list_from_the_start_and_a_restart_keeps_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let hosts = ["localhost".to_owned()];
+        let authority = prepare(folder.path(), &hosts).unwrap();
+        let list = gateway_files(folder.path()).client_crl.unwrap();
+        let stolen = authority.device("stolen").unwrap();
+        authority
+            .revoke(folder.path(), &[&stolen.cert_pem])
+            .unwrap();
+        let revoked = std::fs::read(&list).unwrap();
+        prepare(folder.path(), &hosts).unwrap();
+        assert_eq!(std::fs::read(&list).unwrap(), revoked);
+        std::fs::remove_file(&list).unwrap();
+        prepare(folder.path(), &hosts).unwrap();
+        assert!(list.is_file());
     }
 
     #[test]
