@@ -5,15 +5,19 @@
 //! of it, nor from a file's name or offset: CBS.log becomes `CbsPersist_*.log`
 //! and then a .cab, parsers improve, time offsets are re-estimated, and a
 //! re-read must still meet the row that it wrote before.
+//!
+//! The hash is fast, not secret: whoever may speak for a device may name its
+//! events as it likes anyway, and rows of different devices never meet, as the
+//! device is part of their key.
 
 use std::fmt;
 
-use sha2::{Digest, Sha256};
+use twox_hash::XxHash3_128;
 
 use crate::words::SourceKind;
 
 /// Version of the derivation; part of every id.
-pub const ID_VERSION: u8 = 1;
+pub const ID_VERSION: u8 = 2;
 
 /// Longest stretch of a head line that counts, in bytes.
 pub const MAX_ANCHOR_LEN: usize = 64 * 1024;
@@ -29,22 +33,24 @@ impl EventId {
     /// trailing blanks do not count. `row` is the event's own line where one
     /// record gives several events, else empty.
     pub fn of_text(device_id: &str, kind: SourceKind, head: &[u8], row: &[u8]) -> Self {
-        let mut hash = begin(device_id, kind);
-        part(&mut hash, trim_line(head));
-        part(&mut hash, trim_line(row));
-        finish(hash)
+        let kind = kind.as_str().as_bytes();
+        let parts = [device_id.as_bytes(), kind, trim_line(head), trim_line(row)];
+        derive(&parts)
     }
 
     /// Derives the id of an event-log record from its channel, its
     /// `EventRecordID` and its `SystemTime` as printed in the event's XML,
     /// cut to whole seconds: renderers differ in the fraction's digits.
     pub fn of_event_log(device_id: &str, channel: &str, record_id: u64, system_time: &str) -> Self {
-        let mut hash = begin(device_id, SourceKind::EventLog);
-        part(&mut hash, channel.as_bytes());
-        part(&mut hash, &record_id.to_be_bytes());
+        let kind = SourceKind::EventLog.as_str().as_bytes();
         let seconds = system_time.get(..19).unwrap_or(system_time);
-        part(&mut hash, seconds.replacen(' ', "T", 1).as_bytes());
-        finish(hash)
+        derive(&[
+            device_id.as_bytes(),
+            kind,
+            channel.as_bytes(),
+            &record_id.to_be_bytes(),
+            seconds.replacen(' ', "T", 1).as_bytes(),
+        ])
     }
 
     /// Reads 32 hexadecimal digits.
@@ -54,25 +60,34 @@ impl EventId {
     }
 }
 
-fn begin(device_id: &str, kind: SourceKind) -> Sha256 {
-    let mut hash = Sha256::new();
-    hash.update([ID_VERSION]);
-    part(&mut hash, device_id.as_bytes());
-    part(&mut hash, kind.as_str().as_bytes());
-    hash
-}
+/// Parts of this total length are put together on the stack.
+const USUAL_LEN: usize = 512;
 
-/// Length first, so that no two different part lists hash the same bytes.
-fn part(hash: &mut Sha256, bytes: &[u8]) {
-    hash.update((bytes.len() as u64).to_be_bytes());
-    hash.update(bytes);
-}
-
-fn finish(hash: Sha256) -> EventId {
-    let digest = hash.finalize();
-    let mut id = [0; 16];
-    id.copy_from_slice(&digest[..16]);
-    EventId(id)
+/// XXH3-128 of the version and the parts, each with its length first, so that
+/// no two different lists of parts hash the same bytes.
+fn derive(parts: &[&[u8]]) -> EventId {
+    const LENGTH_LEN: usize = size_of::<u64>();
+    let total = 1 + parts
+        .iter()
+        .map(|part| LENGTH_LEN + part.len())
+        .sum::<usize>();
+    let (mut usual, mut long);
+    let bytes = if total <= USUAL_LEN {
+        usual = [0; USUAL_LEN];
+        &mut usual[..total]
+    } else {
+        long = vec![0; total];
+        &mut long[..]
+    };
+    bytes[0] = ID_VERSION;
+    let mut at = 1;
+    for part in parts {
+        let (length, text) = bytes[at..].split_at_mut(LENGTH_LEN);
+        length.copy_from_slice(&(part.len() as u64).to_be_bytes());
+        text[..part.len()].copy_from_slice(part);
+        at += LENGTH_LEN + part.len();
+    }
+    EventId(XxHash3_128::oneshot(bytes).to_be_bytes())
 }
 
 fn trim_line(line: &[u8]) -> &[u8] {
@@ -138,9 +153,18 @@ mod tests {
     }
 
     #[test]
-    fn ids_stay_what_they_were_in_the_first_release() {
+    fn a_long_head_hashes_like_a_short_one_byte_by_byte() {
+        let long = "x".repeat(USUAL_LEN);
+        let id = |head: &str| EventId::of_text("pc-1", SourceKind::Cbs, head.as_bytes(), b"row");
+        assert_ne!(id(&long), id(&long[1..]));
+        let changed = format!("{}y", &long[1..]);
+        assert_ne!(id(&long), id(&changed));
+    }
+
+    #[test]
+    fn ids_stay_what_they_were_when_this_version_began() {
         let id = EventId::of_text("pc-1", SourceKind::Cbs, b"head", b"row");
         assert_eq!(EventId::from_hex(&id.to_string()), Some(id));
-        assert_eq!(id.to_string(), "92f4b11348719acc4189373351c7698c");
+        assert_eq!(id.to_string(), "18fbc8f98993ab3d0d03912af00063de");
     }
 }
