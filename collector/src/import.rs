@@ -232,8 +232,10 @@ impl Press {
             // fuller than the device's own.
             event
                 .extra
-                .insert("imported_by".to_owned(), self.importer.clone());
-            event.extra.insert("imported_from".to_owned(), from.clone());
+                .insert("imported_by".into(), self.importer.clone().into());
+            event
+                .extra
+                .insert("imported_from".into(), from.clone().into());
         }
         let mut batches = Vec::new();
         for contents in self.packer.split(events) {

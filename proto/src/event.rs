@@ -1,6 +1,8 @@
 //! One parsed fact from an update log, and the other contents of a batch.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::ids::EventId;
 use crate::words::{EventResult, Phase, SourceKind, TimeSource};
@@ -13,6 +15,10 @@ pub const MAX_TEXT_LEN: usize = 1024;
 
 /// Most pairs in [`UpdateEvent::extra`].
 pub const MAX_EXTRA: usize = 16;
+
+/// Fields without a column of their own, by name. Most names, and many values,
+/// are words of the grammars.
+pub type Extra = BTreeMap<Cow<'static, str>, Cow<'static, str>>;
 
 /// One parsed fact from an update log.
 ///
@@ -61,7 +67,7 @@ pub struct UpdateEvent {
     /// 1-based line, or record number of the event log; evidence only.
     pub position: u64,
     /// Component or column of the log that spoke, as printed.
-    pub source: String,
+    pub source: Cow<'static, str>,
     /// Knowledge-base number as `KB5022286`; never a placeholder.
     pub kb: String,
     /// CBS `Identifier` as printed; KB777778 and KB777777 are placeholders.
@@ -100,12 +106,12 @@ pub struct UpdateEvent {
     pub start_state: String,
     /// Package state that was wanted.
     pub target_state: String,
-    /// Name of the log or channel, without a path.
-    pub origin: String,
+    /// Name of the log or channel, without a path; shared by all its events.
+    pub origin: Arc<str>,
     /// The record's text, masked, at most 2 KiB.
     pub evidence: String,
     /// Fields without a column of their own, by the names of the event schema.
-    pub extra: BTreeMap<String, String>,
+    pub extra: Extra,
 }
 
 impl UpdateEvent {

@@ -13,7 +13,7 @@ pub fn hold(event: &UpdateEvent) {
     );
     assert!(event.extra.len() <= MAX_EXTRA, "too many extra fields");
     let texts = event.texts();
-    let extra = event.extra.values().map(String::as_str);
+    let extra = event.extra.values().map(|value| &**value);
     for text in texts.into_iter().chain(extra) {
         assert!(
             text.len() <= MAX_TEXT_LEN.max(MAX_EVIDENCE_LEN),

@@ -113,7 +113,7 @@ impl CheckSurGrammar {
             printed_at_ms: self.run.printed_at_ms,
         };
         let mut event = report.begin(&anchor, phase, result);
-        "CheckSUR".clone_into(&mut event.source);
+        event.source = "CheckSUR".into();
         event
     }
 

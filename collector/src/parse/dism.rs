@@ -129,7 +129,7 @@ impl DismGrammar {
             printed_at_ms: head.printed_at_ms,
         };
         let mut event = report.begin(&anchor, phase, result);
-        "DISM".clone_into(&mut event.source);
+        event.source = "DISM".into();
         event
     }
 
@@ -223,7 +223,7 @@ impl DismGrammar {
         put(
             &mut event,
             "os_build",
-            number.strip_prefix("10.0.").unwrap_or(&number),
+            number.strip_prefix("10.0.").unwrap_or(&number).to_owned(),
         );
         if let Some(arch) = scan::after(version, b"architecture=") {
             event.arch = text(scan::lead(arch, |byte| byte.is_ascii_alphanumeric()));

@@ -11,7 +11,7 @@ use super::cabinet::{CABINET_MAGIC, Cabinet, CabinetError};
 use super::clock::OffsetClock;
 use super::event_log;
 use super::kind::{FileKind, UnknownKind};
-use super::report::Report;
+use super::report::{Report, log_name};
 use super::split::Unit;
 use super::{Origin, ParseCounts, TextParser};
 
@@ -229,6 +229,7 @@ fn read_evtx(
     let mut counts = ParseCounts::default();
     let mut report = Report {
         origin,
+        log: &log_name(&origin.log),
         source_kind: kind.source_kind(),
         clock: &mut OffsetClock::default(),
         counts: &mut counts,

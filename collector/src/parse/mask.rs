@@ -12,7 +12,10 @@ const ACCOUNT: u8 = 2;
 const ADDRESS: u8 = 4;
 
 /// Pairs of neighbouring bytes that are looked at together.
-const BLOCK: usize = 32;
+const BLOCK: usize = 16;
+
+/// Nothing shorter can be masked: `://@`.
+const SHORTEST: usize = 4;
 
 /// What stands in place of a masked part.
 const MASK: &str = "***";
@@ -53,20 +56,48 @@ pub(crate) fn mask_in_place(text: &mut String) {
 /// Which neighbouring bytes hint at something to mask: a separator before the
 /// first letter of a home, `-1` of a SID, `:/` of an address.
 fn traces(text: &[u8]) -> u8 {
-    let mut found = 0;
+    if text.len() < SHORTEST {
+        return 0;
+    }
+    // The last block overlaps the one before; only a short text is copied.
+    let Some(last) = text.last_chunk() else {
+        let mut short = [0; BLOCK + 1];
+        short[..text.len()].copy_from_slice(text);
+        return block_traces_if_hinted(&short);
+    };
+    let mut found = block_traces_if_hinted(last);
     let mut rest = text;
     while let Some(block) = rest.first_chunk() {
-        found |= block_traces(block);
+        found |= block_traces_if_hinted(block);
         rest = &rest[BLOCK..];
     }
-    let mut last = [0; BLOCK + 1];
-    last[..rest.len()].copy_from_slice(rest);
-    found | block_traces(&last)
+    found
 }
 
-/// Traces of a block. Every text passes here and nearly all are cleared, hence
-/// a loop that neither branches nor stops early: on its own, it becomes vector
-/// code.
+#[inline]
+fn block_traces_if_hinted(block: &[u8; BLOCK + 1]) -> u8 {
+    if hints(block) { block_traces(block) } else { 0 }
+}
+
+/// Whether a block may hold a trace: a separator of paths and addresses, or the
+/// `-1` of a SID. Every text passes here and most are cleared, hence a loop
+/// that neither branches nor stops early: it becomes vector code.
+#[inline]
+#[expect(
+    clippy::needless_bitwise_bool,
+    reason = "lazy operators are branches, and branches are no vector code"
+)]
+fn hints(block: &[u8; BLOCK + 1]) -> bool {
+    let pairs = block.iter().zip(&block[1..]);
+    let found = pairs.fold(0, |found, (byte, next)| {
+        let separator = (*byte == b'\\') | (*byte == b'/') | (*next == b'/');
+        let account = (*byte == b'-') & (*next == b'1');
+        found | u8::from(separator | account)
+    });
+    found != 0
+}
+
+/// Traces of a block, found in the same way.
 #[inline(never)]
 #[expect(
     clippy::needless_bitwise_bool,

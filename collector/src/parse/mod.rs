@@ -35,6 +35,8 @@ mod split;
 mod time;
 mod windows_update;
 
+use std::sync::Arc;
+
 use kbwatch_proto::event::UpdateEvent;
 use serde::{Deserialize, Serialize};
 
@@ -47,7 +49,7 @@ pub(crate) use self::time::show as show_time;
 
 use self::clock::OffsetClock;
 use self::grammar::Grammar;
-use self::report::Report;
+use self::report::{Report, log_name};
 use self::split::{Line, Splitter};
 
 /// Version of the grammars; stands in every event.
@@ -133,6 +135,8 @@ impl ParseCounts {
 pub struct TextParser {
     kind: FileKind,
     origin: Origin,
+    /// Name of the log, for its events to share.
+    log: Arc<str>,
     splitter: Splitter,
     grammar: Grammar,
     clock: OffsetClock,
@@ -146,6 +150,7 @@ impl TextParser {
     pub fn new(kind: FileKind, origin: Origin) -> Self {
         Self {
             kind,
+            log: log_name(&origin.log),
             origin,
             splitter: Splitter::new(kind.unit(), 0, 1, None),
             grammar: Grammar::of(kind),
@@ -244,6 +249,7 @@ impl TextParser {
     ) -> (&'a mut Splitter, &'a mut Grammar, Report<'a>) {
         let report = Report {
             origin: &self.origin,
+            log: &self.log,
             source_kind: self.kind.source_kind(),
             clock: &mut self.clock,
             counts: &mut self.counts,

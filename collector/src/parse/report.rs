@@ -2,14 +2,19 @@
 //! and completeness here, in one way for all logs.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use kbwatch_proto::event::{MAX_EVIDENCE_LEN, MAX_EXTRA, MAX_TEXT_LEN, UpdateEvent};
 use kbwatch_proto::ids::EventId;
 use kbwatch_proto::words::{EventResult, Phase, SourceKind, TimeSource};
 
 use super::clock::{OffsetClock, Trust};
-use super::mask::{clip, mask_in_place};
+use super::mask::{clip, mask, mask_in_place};
 use super::{Origin, PARSER_VERSION, ParseCounts};
+
+/// Room for what further lines of a record often add to an event's evidence:
+/// two of them with a hash each.
+const FURTHER_LINES_LEN: usize = 192;
 
 /// A record that events are made from.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +32,8 @@ pub(crate) struct Anchor<'a> {
 /// Takes in what grammars read from one log.
 pub(crate) struct Report<'a> {
     pub(crate) origin: &'a Origin,
+    /// Its log's name as events carry it; see [`log_name`].
+    pub(crate) log: &'a Arc<str>,
     pub(crate) source_kind: SourceKind,
     pub(crate) clock: &'a mut OffsetClock,
     pub(crate) counts: &'a mut ParseCounts,
@@ -47,18 +54,19 @@ impl Report<'_> {
         } else {
             anchor.row
         };
-        UpdateEvent {
-            event_id: EventId::of_text(
-                &self.origin.device_id,
-                self.source_kind,
-                anchor.head,
-                anchor.row,
-            ),
-            printed_at_ms: anchor.printed_at_ms,
-            position: anchor.number,
-            evidence: lossy(&text[..text.len().min(2 * MAX_EVIDENCE_LEN)]).into_owned(),
-            ..self.blank(phase, result)
-        }
+        let mut event = self.blank(phase, result);
+        event.event_id = EventId::of_text(
+            &self.origin.device_id,
+            self.source_kind,
+            anchor.head,
+            anchor.row,
+        );
+        event.printed_at_ms = anchor.printed_at_ms;
+        event.position = anchor.number;
+        let text = &text[..text.len().min(2 * MAX_EVIDENCE_LEN)];
+        event.evidence.reserve(text.len() + FURTHER_LINES_LEN);
+        event.evidence.push_str(&lossy(text));
+        event
     }
 
     /// An event without a text record behind it.
@@ -69,7 +77,7 @@ impl Report<'_> {
             phase,
             result,
             parser_version: PARSER_VERSION,
-            origin: self.origin.log.clone(),
+            origin: Arc::clone(self.log),
             ..UpdateEvent::default()
         }
     }
@@ -100,6 +108,11 @@ impl Report<'_> {
     }
 }
 
+/// Name of a log or channel as events carry it: masked, within its limit.
+pub(crate) fn log_name(name: &str) -> Arc<str> {
+    clip(mask(name), MAX_TEXT_LEN).into()
+}
+
 /// Adds a further line of the record to an event's evidence.
 pub(crate) fn add_evidence(event: &mut UpdateEvent, line: &[u8]) {
     if event.evidence.len() < MAX_EVIDENCE_LEN {
@@ -110,7 +123,12 @@ pub(crate) fn add_evidence(event: &mut UpdateEvent, line: &[u8]) {
 
 /// Text of a field; it is masked where its event is handed in.
 pub(crate) fn text(bytes: &[u8]) -> String {
-    lossy(bytes).trim().to_owned()
+    let text = lossy(bytes.trim_ascii());
+    let is_visible = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_graphic);
+    if is_visible(text.as_bytes().first()) && is_visible(text.as_bytes().last()) {
+        return text.into_owned();
+    }
+    text.trim().to_owned()
 }
 
 /// As [`String::from_utf8_lossy`], but quick where nothing is to be replaced.
@@ -119,17 +137,20 @@ fn lossy(bytes: &[u8]) -> Cow<'_, str> {
 }
 
 /// Puts a field without a column of its own.
-pub(crate) fn put(event: &mut UpdateEvent, name: &str, value: impl Into<String>) {
+pub(crate) fn put(
+    event: &mut UpdateEvent,
+    name: impl Into<Cow<'static, str>>,
+    value: impl Into<Cow<'static, str>>,
+) {
     let value = value.into();
     if !value.is_empty() && event.extra.len() < MAX_EXTRA {
-        event.extra.insert(name.to_owned(), value);
+        event.extra.insert(name.into(), value);
     }
 }
 
 /// Masks every text, whatever grammar it came from, and cuts it to its limit.
 fn keep_limits(event: &mut UpdateEvent) {
     let texts = [
-        &mut event.source,
         &mut event.kb,
         &mut event.identifier,
         &mut event.package,
@@ -147,9 +168,14 @@ fn keep_limits(event: &mut UpdateEvent) {
         &mut event.failure_source,
         &mut event.start_state,
         &mut event.target_state,
-        &mut event.origin,
     ];
-    let texts = texts.into_iter().chain(event.extra.values_mut());
+    // What is borrowed is a word of ours.
+    let owned = |text| match text {
+        &mut Cow::Owned(ref mut text) => Some(text),
+        Cow::Borrowed(_) => None,
+    };
+    let shared = event.extra.values_mut().chain([&mut event.source]);
+    let texts = texts.into_iter().chain(shared.filter_map(owned));
     for text in texts.filter(|text| !text.is_empty()) {
         mask_in_place(text);
         clip_in_place(text, MAX_TEXT_LEN);

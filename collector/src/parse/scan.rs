@@ -85,10 +85,12 @@ pub(crate) fn code(text: &[u8]) -> Option<u32> {
 
 /// Value of eight hexadecimal digits.
 fn full_hex(digits: [u8; 8]) -> Option<u32> {
-    digits.into_iter().try_fold(0, |value, digit| {
-        let digit = char::from(digit).to_digit(16)?;
-        Some(value << 4 | digit)
-    })
+    let value = digits.iter().fold(0, |value, digit| {
+        // Digits end in their value, letters in one from 1 for A and a.
+        let letter = u32::from(digit >> 6) * 9;
+        value << 4 | (u32::from(digit & 0xf) + letter) & 0xf
+    });
+    digits.iter().all(u8::is_ascii_hexdigit).then_some(value)
 }
 
 /// Result code of eight hexadecimal digits with or without `0x`.
@@ -140,7 +142,8 @@ pub(crate) fn counted(text: &[u8]) -> Option<(&[u8], &[u8])> {
 /// Bytes of a blob such as `{l:32 ml:33 b:250a…}` or `{l:32 b:0ERq…=}`.
 pub(crate) fn blob(text: &[u8]) -> Option<&[u8]> {
     let body = before(after(text, b"{")?, b"}");
-    let value = after(body, b"b:")?;
+    let last = memchr::memrchr(b' ', body).map_or(body, |at| &body[at + 1..]);
+    let value = last.strip_prefix(b"b:").or_else(|| after(body, b"b:"))?;
     (!value.is_empty()).then_some(value)
 }
 

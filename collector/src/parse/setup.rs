@@ -78,7 +78,7 @@ impl SetupGrammar {
         }
         self.told.push(code);
         let mut event = report.begin(anchor, Phase::Install, outcome::of_code(code));
-        event.source = text(head.source);
+        event.source = text(head.source).into();
         event.hresult = Some(code);
         if let Some(step) = scan::after(head.message, b"Operation failed: ") {
             event.operation = text(scan::before(step, b". Error"));
@@ -114,7 +114,7 @@ fn phase_change(head: &Head<'_>, anchor: &Anchor<'_>, report: &mut Report<'_>) -
         return false;
     };
     let mut event = report.begin(anchor, Phase::Install, EventResult::Info);
-    event.source = text(head.source);
+    event.source = text(head.source).into();
     event.start_state = text(scan::before(rest, b"]"));
     if let Some(target) = scan::after(rest, b"-> [") {
         event.target_state = text(scan::before(target, b"]"));

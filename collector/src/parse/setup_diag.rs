@@ -56,7 +56,7 @@ impl SetupDiagGrammar {
             EventResult::Fail
         };
         let mut event = report.begin(&anchor, Phase::Install, result);
-        "SetupDiag".clone_into(&mut event.source);
+        event.source = "SetupDiag".into();
         event.evidence = text(profile);
         let details = [
             self.value(b"FailureDetails"),

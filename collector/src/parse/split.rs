@@ -78,7 +78,7 @@ impl Splitter {
     }
 
     /// Takes bytes in and hands out every unit that ended.
-    pub(crate) fn feed(&mut self, bytes: &[u8], each: &mut dyn FnMut(&Line<'_>)) {
+    pub(crate) fn feed(&mut self, bytes: &[u8], each: &mut impl FnMut(&Line<'_>)) {
         let mut bytes = Cow::Borrowed(bytes);
         let encoding = if let Some(encoding) = self.encoding {
             encoding
@@ -106,7 +106,7 @@ impl Splitter {
 
     /// The usual case, with nothing kept from before: hands out the lines that
     /// lie here whole, and returns the rest from the first that does not.
-    fn whole_lines<'a>(&mut self, bytes: &'a [u8], each: &mut dyn FnMut(&Line<'_>)) -> &'a [u8] {
+    fn whole_lines<'a>(&mut self, bytes: &'a [u8], each: &mut impl FnMut(&Line<'_>)) -> &'a [u8] {
         let mut start = 0;
         for end in memchr::memchr_iter(b'\n', bytes) {
             let line = &bytes[start..end];
@@ -126,7 +126,7 @@ impl Splitter {
     }
 
     /// Hands out what is left without an end: the file is final.
-    pub(crate) fn flush(&mut self, each: &mut dyn FnMut(&Line<'_>)) {
+    pub(crate) fn flush(&mut self, each: &mut impl FnMut(&Line<'_>)) {
         if self.taken == 0 && self.partial.is_empty() {
             return;
         }
@@ -229,7 +229,7 @@ impl Splitter {
         here: &[u8],
         end: usize,
         encoding: Encoding,
-        each: &mut dyn FnMut(&Line<'_>),
+        each: &mut impl FnMut(&Line<'_>),
     ) {
         let length = self.taken + here.len() as u64;
         let whole: &[u8] = if self.partial.is_empty() && end <= MAX_UNIT_LEN {

@@ -126,19 +126,19 @@ pub(crate) fn legacy_stamp(line: &[u8]) -> Option<(i64, &[u8])> {
 /// UTC stamp of a CSI record: `2023/1/9:05:04:03.007`, not zero-padded.
 pub(crate) fn csi_stamp(text: &[u8]) -> Option<i64> {
     let mut parts = [0_i64; 7];
-    let mut rest = text;
-    let ends: [&[u8]; 7] = [b"/", b"/", b":", b":", b":", b".", b" "];
-    for (part, end) in parts.iter_mut().zip(ends) {
-        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        if digits == 0 || digits > 4 {
-            return None;
-        }
-        *part = field(&rest[..digits])?;
-        rest = &rest[digits..];
-        match rest.first() {
-            Some(byte) if end.contains(byte) => rest = &rest[1..],
-            None if end == b" " => {}
-            _ => return None,
+    let mut bytes = text.iter();
+    for (part, end) in parts.iter_mut().zip(b"//:::. ") {
+        let mut digits = 0;
+        loop {
+            match bytes.next() {
+                Some(digit @ b'0'..=b'9') if digits < 4 => {
+                    *part = *part * 10 + i64::from(digit - b'0');
+                    digits += 1;
+                }
+                Some(byte) if byte == end && digits > 0 => break,
+                None if *end == b' ' && digits > 0 => break,
+                _ => return None,
+            }
         }
     }
     let [year, month, day, hour, minute, second, ms] = parts;

@@ -24,7 +24,7 @@ fn object(event: &UpdateEvent, kind: FileKind, with_ids: bool) -> Map<String, Va
     let mut put = |name: &str, value: Value| {
         object.insert(name.to_owned(), value);
     };
-    put("log", event.origin.as_str().into());
+    put("log", (*event.origin).into());
     put("kind", kind.as_str().into());
     let is_record = kind.is_event_log();
     put(
@@ -43,7 +43,7 @@ fn object(event: &UpdateEvent, kind: FileKind, with_ids: bool) -> Map<String, Va
     codes(event, &mut put);
     texts(event, &mut put);
     for (name, value) in &event.extra {
-        put(name, value.as_str().into());
+        put(name, (**value).into());
     }
     object
 }
@@ -96,7 +96,7 @@ fn codes(event: &UpdateEvent, put: &mut dyn FnMut(&str, Value)) {
 
 fn texts(event: &UpdateEvent, put: &mut dyn FnMut(&str, Value)) {
     for (name, text) in [
-        ("source", &event.source),
+        ("source", &*event.source),
         ("kb", &event.kb),
         ("identifier", &event.identifier),
         ("package", &event.package),
@@ -119,7 +119,7 @@ fn texts(event: &UpdateEvent, put: &mut dyn FnMut(&str, Value)) {
         ("evidence", &event.evidence),
     ] {
         if !text.is_empty() {
-            put(name, text.as_str().into());
+            put(name, text.into());
         }
     }
 }

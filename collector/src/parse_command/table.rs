@@ -78,7 +78,7 @@ fn what(event: &UpdateEvent, code: Option<ResultCode>) -> String {
     ];
     let said: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     let said = if said.is_empty() {
-        event.extra.values().map(String::as_str).collect()
+        event.extra.values().map(|value| &**value).collect()
     } else {
         said
     };

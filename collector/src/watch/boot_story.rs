@@ -74,20 +74,20 @@ fn story(events: &[UpdateEvent]) -> BTreeMap<String, String> {
     if down == "requested"
         && let Some(process) = requested.and_then(|event| event.extra.get("process"))
     {
-        facts.insert("last_down_by".to_owned(), process.clone());
+        facts.insert("last_down_by".to_owned(), process.clone().into_owned());
     }
     facts
 }
 
 fn number(event: &UpdateEvent) -> &str {
-    event.extra.get("event_number").map_or("", String::as_str)
+    event.extra.get("event_number").map_or("", |number| number)
 }
 
 fn bugcheck(event: &UpdateEvent) -> bool {
     event
         .extra
         .get("bugcheck")
-        .is_some_and(|code| !matches!(code.as_str(), "" | "0" | "0x0"))
+        .is_some_and(|code| !matches!(&**code, "" | "0" | "0x0"))
 }
 
 #[cfg(test)]

@@ -105,7 +105,7 @@ fn offsets_are_computed_from_the_log_alone_to_the_second() {
         let rendered = render(&plan, device);
         let offset_ms = i64::from(device.utc_offset_minutes) * 60_000;
         for event in events_of(&rendered, device).values() {
-            if event.origin != CBS_LOG {
+            if *event.origin != *CBS_LOG {
                 continue;
             }
             let expected = event.printed_at_ms.map(|printed| printed - offset_ms);

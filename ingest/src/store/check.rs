@@ -49,7 +49,7 @@ fn check_event(event: &UpdateEvent) -> Result<(), &'static str> {
     ) {
         return Err("unknown health word");
     }
-    if event.extra.keys().any(String::is_empty) {
+    if event.extra.keys().any(|name| name.is_empty()) {
         return Err("an extra field without a name");
     }
     Ok(())

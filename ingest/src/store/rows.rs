@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use clickhouse::Row;
-use kbwatch_proto::event::{FactsSnapshot, UpdateEvent};
+use kbwatch_proto::event::{Extra, FactsSnapshot, UpdateEvent};
 use serde::{Serialize, Serializer};
 
 use super::dead_letter::DeadLetter;
@@ -57,7 +57,7 @@ pub(crate) struct EventRow<'a> {
     position: u64,
     origin: &'a str,
     evidence: &'a str,
-    extra: &'a BTreeMap<String, String>,
+    extra: &'a Extra,
 }
 
 /// The fuller reading wins, then the newer grammar.

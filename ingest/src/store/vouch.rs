@@ -14,8 +14,8 @@ pub(super) fn vouch(events: &mut [UpdateEvent], record: &JournalRecord) {
     let by_hand = !record.sender_id.is_empty() && record.role() != Role::Carrier;
     for event in events {
         if by_hand {
-            let by = record.sender_id.clone();
-            event.extra.insert(IMPORTED_BY.to_owned(), by);
+            let by = record.sender_id.clone().into();
+            event.extra.insert(IMPORTED_BY.into(), by);
         } else {
             event.extra.remove(IMPORTED_BY);
             event.extra.remove(IMPORTED_FROM);
@@ -30,7 +30,7 @@ mod tests {
     /// What is told of a record that claims to come from someone else.
     fn told(sender_id: &str, role: Role) -> [String; 2] {
         let claimed = [(IMPORTED_BY, "boss"), (IMPORTED_FROM, "usb/CBS.log")];
-        let claimed = claimed.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let claimed = claimed.map(|(name, value)| (name.into(), value.into()));
         let mut events = [UpdateEvent {
             extra: claimed.into(),
             ..UpdateEvent::default()
@@ -43,7 +43,8 @@ mod tests {
         };
         vouch(&mut events, &record);
         let extra = &events[0].extra;
-        [IMPORTED_BY, IMPORTED_FROM].map(|name| extra.get(name).cloned().unwrap_or_default())
+        [IMPORTED_BY, IMPORTED_FROM]
+            .map(|name| extra.get(name).cloned().unwrap_or_default().into_owned())
     }
 
     #[test]

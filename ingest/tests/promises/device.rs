@@ -80,7 +80,7 @@ pub(crate) fn event(number: u32) -> UpdateEvent {
         kb: "KB5022286".to_owned(),
         printed_at_ms: Some(1_673_427_600_000 + i64::from(number)),
         evidence: format!("line {number}"),
-        extra: [("stage".to_owned(), "commit".to_owned())].into(),
+        extra: [("stage".into(), "commit".into())].into(),
         ..UpdateEvent::default()
     };
     event.rate_completeness();

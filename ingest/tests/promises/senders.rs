@@ -118,7 +118,7 @@ async fn who_brought_a_record_is_stored_as_authenticated_and_not_as_claimed() {
     let river = River::start().await;
     let claim = |seq: u32| {
         let mut claimed = event(seq);
-        let by = ("imported_by".to_owned(), "boss".to_owned());
+        let by = ("imported_by".into(), "boss".into());
         claimed.extra.extend([by]);
         sealed(u64::from(seq), vec![claimed])
     };

@@ -1,9 +1,7 @@
 //! One row of a block, with the texts that it refers to.
 
-use std::collections::BTreeMap;
-
 use super::fault::RowFault;
-use crate::event::{MAX_EVIDENCE_LEN, MAX_EXTRA, MAX_TEXT_LEN, UpdateEvent};
+use crate::event::{Extra, MAX_EVIDENCE_LEN, MAX_EXTRA, MAX_TEXT_LEN, UpdateEvent};
 use crate::generated::events::v1 as wire;
 use crate::ids::EventId;
 
@@ -33,7 +31,7 @@ fn bounded(
     Ok(text.to_owned())
 }
 
-fn extras(strings: &[Vec<u8>], refs: &[u32]) -> Result<BTreeMap<String, String>, RowFault> {
+fn extras(strings: &[Vec<u8>], refs: &[u32]) -> Result<Extra, RowFault> {
     let (pairs, rest) = refs.as_chunks::<2>();
     if !rest.is_empty() {
         return Err(RowFault::OddExtras);
@@ -45,8 +43,8 @@ fn extras(strings: &[Vec<u8>], refs: &[u32]) -> Result<BTreeMap<String, String>,
         .iter()
         .map(|[name, value]| {
             Ok((
-                bounded(strings, "extra", *name, MAX_TEXT_LEN)?,
-                bounded(strings, "extra", *value, MAX_TEXT_LEN)?,
+                bounded(strings, "extra", *name, MAX_TEXT_LEN)?.into(),
+                bounded(strings, "extra", *value, MAX_TEXT_LEN)?.into(),
             ))
         })
         .collect()
@@ -83,7 +81,7 @@ pub(super) fn decode_event(
         repaired: event.repaired,
         duration_s: event.duration_s,
         reboot_required: event.reboot_required,
-        source: field("source", event.source_ref)?,
+        source: field("source", event.source_ref)?.into(),
         kb: field("kb", event.kb_ref)?,
         identifier: field("identifier", event.identifier_ref)?,
         package: field("package", event.package_ref)?,
@@ -103,7 +101,7 @@ pub(super) fn decode_event(
         failure_source: field("failure_source", event.failure_source_ref)?,
         start_state: field("start_state", event.start_state_ref)?,
         target_state: field("target_state", event.target_state_ref)?,
-        origin: field("origin", event.origin_ref)?,
+        origin: field("origin", event.origin_ref)?.into(),
         evidence: bounded(strings, "evidence", event.evidence_ref, MAX_EVIDENCE_LEN)?,
         extra: extras(strings, &event.extra_refs)?,
     })

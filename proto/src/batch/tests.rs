@@ -22,7 +22,7 @@ fn event(kb: &str, evidence: &str) -> UpdateEvent {
         printed_at_ms: Some(1_673_427_600_000),
         kb: kb.to_owned(),
         evidence: evidence.to_owned(),
-        extra: [("category".to_owned(), "CorruptPayloadFile".to_owned())].into(),
+        extra: [("category".into(), "CorruptPayloadFile".into())].into(),
         ..UpdateEvent::default()
     }
 }
@@ -168,7 +168,12 @@ fn flood() -> Contents {
     let wordy = UpdateEvent {
         title: long[..MAX_TEXT_LEN].to_owned(),
         extra: (0..16)
-            .map(|number| (format!("name{number}"), long[..MAX_TEXT_LEN].to_owned()))
+            .map(|number| {
+                (
+                    format!("name{number}").into(),
+                    long[..MAX_TEXT_LEN].to_owned().into(),
+                )
+            })
             .collect(),
         ..event("KB5022286", &long)
     };

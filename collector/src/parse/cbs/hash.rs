@@ -78,8 +78,9 @@ impl CbsGrammar {
         let Some((file, rest)) = scan::counted(rest) else {
             return false;
         };
-        let Some((component, _)) = scan::after(rest, b"for component").and_then(scan::counted)
-        else {
+        let component = rest.strip_prefix(b") for component");
+        let component = component.or_else(|| scan::after(rest, b"for component"));
+        let Some((component, _)) = component.and_then(scan::counted) else {
             return false;
         };
         let (file, component) = (text(file), text(component));
@@ -172,16 +173,29 @@ fn in_store(path: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((&rest[..end], &rest[end + 1..]))
 }
 
-/// Hashes of a line, whichever of the grammars it follows.
+/// Hashes of a line, whichever of the grammars it follows: a label and a blob,
+/// once or twice.
 fn read_hashes(event: &mut UpdateEvent, line: &[u8]) {
-    if let Some(hash) = scan::after(line, b"Expected:").and_then(scan::blob) {
-        event.hash_expected = text(hash);
-    }
-    let found = scan::after(line, b"Actual:").or_else(|| scan::after(line, b"Found:"));
-    if let Some(hash) = found.and_then(scan::blob) {
-        event.hash_actual = text(hash);
-        if !hash.iter().all(u8::is_ascii_hexdigit) {
-            put(event, "hash_encoding", "base64");
+    let mut rest = line;
+    while let Some(open) = memchr::memchr(b'{', rest) {
+        let (label, blob) = rest.split_at(open);
+        rest = &blob[1..];
+        let Some(hash) = scan::blob(blob) else {
+            continue;
+        };
+        if scan::contains(label, b"Expected:") {
+            event.hash_expected = text(hash);
+        } else if scan::contains(label, b"Actual:") || scan::contains(label, b"Found:") {
+            event.hash_actual = text(hash);
+            if !is_hexadecimal(hash) {
+                put(event, "hash_encoding", "base64");
+            }
         }
     }
+}
+
+/// Looks at all digits, without a branch for each: it becomes vector code.
+fn is_hexadecimal(hash: &[u8]) -> bool {
+    hash.iter()
+        .fold(true, |so_far, digit| so_far & digit.is_ascii_hexdigit())
 }

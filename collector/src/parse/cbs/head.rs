@@ -1,7 +1,7 @@
 //! The inner head of records that the component store writes into CBS.log:
 //! a sequence number, now and then a stamp in UTC, and flags.
 
-use super::super::{scan, time};
+use super::super::time;
 
 /// A CSI record's text, taken apart.
 pub(super) struct Csi<'a> {
@@ -15,14 +15,12 @@ const SEQUENCE_LEN: usize = 8;
 
 impl<'a> Csi<'a> {
     pub(super) fn read(text: &'a [u8]) -> Self {
-        let sequence = scan::lead(text, |byte| byte.is_ascii_hexdigit());
-        if sequence.len() != SEQUENCE_LEN {
+        let Some(mut rest) = after_sequence(text) else {
             return Self {
                 utc_ms: None,
                 message: text,
             };
-        }
-        let mut rest = &text[SEQUENCE_LEN..];
+        };
         let mut utc_ms = None;
         if let Some(stamp) = rest.strip_prefix(b"@") {
             utc_ms = time::csi_stamp(stamp);
@@ -39,6 +37,14 @@ impl<'a> Csi<'a> {
         }
         Self { utc_ms, message }
     }
+}
+
+/// What follows the sequence number: exactly so many hexadecimal digits.
+fn after_sequence(text: &[u8]) -> Option<&[u8]> {
+    let (digits, rest) = text.split_first_chunk::<SEQUENCE_LEN>()?;
+    let is_number = digits.iter().all(u8::is_ascii_hexdigit);
+    let ends = !rest.first().is_some_and(u8::is_ascii_hexdigit);
+    (is_number && ends).then_some(rest)
 }
 
 #[cfg(test)]

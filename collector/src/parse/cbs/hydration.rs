@@ -119,14 +119,21 @@ impl CbsGrammar {
 
 /// Reads `NAME, version V, arch A` and the older `NAME, Version = V, pA = A`.
 pub(super) fn read_identity(event: &mut kbwatch_proto::event::UpdateEvent, rest: &[u8]) {
-    let name = scan::before(scan::before(rest, b", version "), b", Version = ");
-    event.component = text(scan::before(name, b", "));
-    let version = scan::after(rest, b", version ").or_else(|| scan::after(rest, b", Version = "));
+    event.component = text(scan::before(rest, b", "));
+    let (mut version, mut arch) = (None, None);
+    for at in memchr::memchr_iter(b',', rest) {
+        let part = &rest[at..];
+        let found = |name: &[u8]| part.strip_prefix(name);
+        version = version.or_else(|| found(b", version ").or_else(|| found(b", Version = ")));
+        arch = arch.or_else(|| found(b", arch ").or_else(|| found(b", pA = ")));
+        if version.is_some() && arch.is_some() {
+            break;
+        }
+    }
     if let Some(version) = version {
         let digits = scan::lead(version, |byte| byte.is_ascii_digit() || byte == b'.');
         event.component_version = text(digits);
     }
-    let arch = scan::after(rest, b", arch ").or_else(|| scan::after(rest, b", pA = "));
     let Some(arch) = arch else {
         return;
     };

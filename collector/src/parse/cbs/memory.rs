@@ -8,6 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 
 use serde::{Deserialize, Serialize};
+use twox_hash::XxHash3_64;
 
 const MAX_TOLD: usize = 1024;
 
@@ -53,14 +54,12 @@ impl Memory {
 
     /// Key of a finding within a scan.
     pub(super) fn key_in(scan: u64, parts: &[&str]) -> u64 {
-        let mut hash = fnv(0xcbf2_9ce4_8422_2325, &scan.to_le_bytes());
+        let mut folded = Folded::new(scan);
         for part in parts {
-            for byte in part.bytes() {
-                hash = fnv(hash, &[byte.to_ascii_lowercase()]);
-            }
-            hash = fnv(hash, &[0xff]);
+            folded.add(part.as_bytes());
+            folded.add(&[END]);
         }
-        hash
+        folded.finish()
     }
 
     /// The memory with which lines of that scan are to be read.
@@ -108,7 +107,7 @@ impl Memory {
 
     /// Names a scan after the record that began it.
     pub(super) fn begin_scan(&mut self, head: &[u8]) {
-        self.scan = fnv(0xcbf2_9ce4_8422_2325, head);
+        self.scan = XxHash3_64::oneshot(head);
     }
 
     /// What is known of a session.
@@ -139,7 +138,7 @@ struct KeyItself(u64);
 
 impl Hasher for KeyItself {
     fn write(&mut self, bytes: &[u8]) {
-        self.0 = fnv(self.0, bytes);
+        self.0 = XxHash3_64::oneshot_with_seed(self.0, bytes);
     }
 
     fn write_u64(&mut self, key: u64) {
@@ -151,10 +150,50 @@ impl Hasher for KeyItself {
     }
 }
 
-fn fnv(hash: u64, bytes: &[u8]) -> u64 {
-    bytes.iter().fold(hash, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+/// Ends a part of a key: no byte of UTF-8.
+const END: u8 = 0xff;
+
+/// Bytes that are hashed at once; this many the hash takes in quickly.
+const PIECE_LEN: usize = 240;
+
+/// Hash of a text whose ASCII letters count in either case.
+struct Folded {
+    hash: u64,
+    piece: [u8; PIECE_LEN],
+    length: usize,
+}
+
+impl Folded {
+    fn new(seed: u64) -> Self {
+        Self {
+            hash: seed,
+            piece: [0; PIECE_LEN],
+            length: 0,
+        }
+    }
+
+    fn add(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            if self.length == PIECE_LEN {
+                self.hash = self.hash_piece();
+                self.length = 0;
+            }
+            let room = PIECE_LEN - self.length;
+            let (now, later) = bytes.split_at(bytes.len().min(room));
+            self.piece[self.length..][..now.len()].copy_from_slice(now);
+            self.length += now.len();
+            bytes = later;
+        }
+    }
+
+    fn hash_piece(&mut self) -> u64 {
+        self.piece.make_ascii_lowercase();
+        XxHash3_64::oneshot_with_seed(self.hash, &self.piece[..self.length])
+    }
+
+    fn finish(mut self) -> u64 {
+        self.hash_piece()
+    }
 }
 
 #[cfg(test)]

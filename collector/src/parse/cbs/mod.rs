@@ -245,13 +245,13 @@ impl CbsGrammar {
 
     fn begin_by(
         &self,
-        writer: &str,
+        writer: &'static str,
         report: &Report<'_>,
         phase: Phase,
         result: EventResult,
     ) -> UpdateEvent {
         let mut event = report.begin(&self.record.anchor(), phase, result);
-        event.source = String::from(writer);
+        event.source = writer.into();
         event
     }
 

@@ -37,7 +37,7 @@ impl CbsGrammar {
         report.counts.note_code(Some(code), understood || noise);
         if noise && report.with_noise {
             let mut event = self.begin(report, Phase::Maintenance, EventResult::Info);
-            event.source = super::super::report::text(head.source);
+            event.source = super::super::report::text(head.source).into();
             event.hresult = Some(code);
             event.noise = true;
             report.tell(event);

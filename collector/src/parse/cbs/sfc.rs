@@ -138,7 +138,7 @@ impl CbsGrammar {
         };
         if let Some(file) = rest.strip_prefix(b"Corrupt file: ") {
             let mut event = self.begin(report, Phase::Sfc, EventResult::CorruptUnrepaired);
-            "DEPLOY".clone_into(&mut event.source);
+            event.source = "DEPLOY".into();
             event.file = text(file);
             let pending = self.open(event);
             push_open(&mut self.drivers, pending, report);
@@ -158,7 +158,7 @@ impl CbsGrammar {
             return true;
         }
         let mut event = self.begin(report, Phase::Sfc, EventResult::Repaired);
-        "DEPLOY".clone_into(&mut event.source);
+        event.source = "DEPLOY".into();
         event.file = file;
         event.repaired = Some(1);
         report.tell(event);

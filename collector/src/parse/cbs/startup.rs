@@ -58,7 +58,7 @@ impl CbsGrammar {
         false
     }
 
-    fn boot_failure(&mut self, text: &[u8], detail: Option<&str>, report: &mut Report<'_>) {
+    fn boot_failure(&mut self, text: &[u8], detail: Option<&'static str>, report: &mut Report<'_>) {
         let Some(code) = scan::hresult(text) else {
             return;
         };

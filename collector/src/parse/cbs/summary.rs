@@ -86,7 +86,7 @@ impl CbsGrammar {
             None => self.record.anchor(),
         };
         let mut event = report.begin(&anchor, Phase::CorruptionDetect, EventResult::Summary);
-        "CBS".clone_into(&mut event.source);
+        event.source = "CBS".into();
         self.summary = Some(self.open(event));
     }
 
@@ -111,7 +111,7 @@ impl CbsGrammar {
             (Phase::CorruptionDetect, EventResult::CorruptUnrepaired)
         };
         let mut event = report.begin(&anchor, phase, result);
-        "CBS".clone_into(&mut event.source);
+        event.source = "CBS".into();
         damage.describe(&mut event);
         self.row = Some(self.open(event));
         true
@@ -125,6 +125,9 @@ pub(super) fn is_worth_telling(event: &UpdateEvent) -> bool {
         || event.corruptions_detected.is_some()
 }
 
+/// Words that end a row's kind.
+const DAMAGES: [&[u8]; 4] = [b"Corrupt", b"Missing", b"Mismatch", b"Invalid"];
+
 /// A row, taken apart.
 struct Damage<'a> {
     kind: &'a [u8],
@@ -137,10 +140,10 @@ impl<'a> Damage<'a> {
     /// Reads tabs, or the blanks that a paste made of them.
     fn read(cells: &'a [u8]) -> Option<Self> {
         let cells = cells.trim_ascii();
-        let end = [&b"Corrupt"[..], b"Missing", b"Mismatch", b"Invalid"]
-            .iter()
-            .filter_map(|word| scan::find(cells, word).map(|at| at + word.len()))
-            .min()?;
+        let end = memchr::memchr3_iter(b'C', b'M', b'I', cells).find_map(|at| {
+            let word = DAMAGES.iter().find(|word| cells[at..].starts_with(word))?;
+            Some(at + word.len())
+        })?;
         let (kind, mut rest) = cells.split_at(end);
         let mut damage = Self {
             kind,
@@ -223,7 +226,7 @@ fn read_total(event: &mut UpdateEvent, name: &[u8], value: &[u8]) {
         _ if name.ends_with(b" Corruption") && scan::number(value).is_some_and(|n| n > 0) => {
             let name = text(&name[..name.len() - b" Corruption".len()]);
             let name = name.to_ascii_lowercase().replace(' ', "_");
-            put(event, &name, text(value));
+            put(event, name, text(value));
         }
         _ => {}
     }

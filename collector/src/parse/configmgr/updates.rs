@@ -163,7 +163,7 @@ fn begin(
     };
     let mut event = report.begin(&anchor, phase, result);
     event.evidence = text(record.text);
-    event.source = text(record.component);
+    event.source = text(record.component).into();
     if record.utc_ms.is_some() {
         event.occurred_at_ms = record.utc_ms;
         event.time_source = TimeSource::Printed;

@@ -29,6 +29,10 @@ pub(super) fn read(raw: &RawEvent, report: &Report<'_>) -> Option<UpdateEvent> {
         put(&mut event, "process", mask(process));
         put(&mut event, "operation", mask(raw.value(&["param5"])));
     }
-    put(&mut event, "bugcheck", raw.value(&["BugcheckCode"]));
+    put(
+        &mut event,
+        "bugcheck",
+        raw.value(&["BugcheckCode"]).to_owned(),
+    );
     Some(event)
 }

@@ -43,7 +43,11 @@ pub(super) fn read(raw: &RawEvent, report: &Report<'_>) -> Option<UpdateEvent> {
     if let Some((id, _)) = scan::guid(raw.value(&["serviceGuid"]).as_bytes()) {
         put(&mut event, "service_guid", id);
     }
-    put(&mut event, "update_count", raw.value(&["updateCount"]));
+    put(
+        &mut event,
+        "update_count",
+        raw.value(&["updateCount"]).to_owned(),
+    );
     if let Some(code) = scan::code(raw.value(&["errorCode"]).as_bytes()) {
         event.hresult = Some(code);
         if event.result == EventResult::Fail && code != 0 {

@@ -19,7 +19,7 @@ pub(in crate::parse) use self::client::{is_store_app, meaning};
 pub(crate) use self::evtx::read_evtx;
 use self::xml::RawEvent;
 use super::kind::FileKind;
-use super::report::{Report, put};
+use super::report::{Report, log_name, put};
 use super::split::Line;
 use super::{scan, time};
 
@@ -96,9 +96,9 @@ fn begin(raw: &RawEvent, report: &Report<'_>, phase: Phase, result: EventResult)
         &raw.system_time,
     );
     event.position = raw.record_id;
-    event.source.clone_from(&raw.provider);
+    event.source = raw.provider.clone().into();
     if !raw.channel.is_empty() {
-        event.origin.clone_from(&raw.channel);
+        event.origin = log_name(&raw.channel);
     }
     event.printed_at_ms = time::iso_instant(&raw.system_time);
     event.occurred_at_ms = event.printed_at_ms;
@@ -132,8 +132,7 @@ fn contains_word(name: &[u8], word: &[u8]) -> bool {
 
 /// Kind of an .evtx file by the channel that its events name.
 pub(crate) fn evtx_kind(events: &[UpdateEvent]) -> Option<FileKind> {
-    let channel = events.first()?.origin.as_str();
-    match channel {
+    match &*events.first()?.origin {
         "System" => Some(FileKind::EvtxSystem),
         "Setup" => Some(FileKind::EvtxSetup),
         "Microsoft-Windows-WindowsUpdateClient/Operational" => Some(FileKind::EvtxOperational),

@@ -119,13 +119,13 @@ fn os_build(value: &str) -> Option<&str> {
 fn tell_installed(kb: &str, date: &str, number: u64, report: &mut Report<'_>) {
     let mut event = list_event(kb, date, EventResult::Installed, number, report);
     kb.clone_into(&mut event.kb);
-    put(&mut event, "installed_on", date);
+    put(&mut event, "installed_on", date.to_owned());
     report.tell(event);
 }
 
 fn tell_fact(name: &str, value: &str, number: u64, report: &mut Report<'_>) {
     let mut event = list_event(name, value, EventResult::Info, number, report);
-    put(&mut event, name, value);
+    put(&mut event, name.to_owned(), value.to_owned());
     report.tell(event);
 }
 

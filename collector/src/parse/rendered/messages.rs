@@ -123,7 +123,7 @@ impl<'a> Said<'a> {
             Provider::Servicing => "Microsoft-Windows-Servicing",
             Provider::Wusa => "Microsoft-Windows-WUSA",
         };
-        source.clone_into(&mut event.source);
+        event.source = source.into();
         event.hresult = self.hresult;
         event.title = mask(self.title);
         event.client = mask(self.client);

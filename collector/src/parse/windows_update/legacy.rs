@@ -49,7 +49,7 @@ pub(crate) fn read_line(line: &Line<'_>, report: &mut Report<'_>) {
         .or_else(|| download_failed(&head, &anchor, report));
     match event {
         Some(mut event) => {
-            event.source = text(head.component);
+            event.source = text(head.component).into();
             report.tell(event);
         }
         None => report.counts.unknown += 1,

@@ -38,7 +38,7 @@ pub(crate) fn read_line(line: &Line<'_>, report: &mut Report<'_>) {
     };
     match read(line.text, &anchor, report) {
         Some(mut event) => {
-            "Report".clone_into(&mut event.source);
+            event.source = "Report".into();
             put(&mut event, "unverified", "true");
             report.tell(event);
         }

@@ -315,7 +315,7 @@ mod tests {
             phase,
             result,
             printed_at_ms: Some(at_s * 1000),
-            origin: "CBS.log".to_owned(),
+            origin: "CBS.log".into(),
             position: 7,
             ..UpdateEvent::default()
         }

@@ -169,7 +169,7 @@ impl DecodedGrammar {
             printed_at_ms: Some(head.printed_at_ms),
         };
         let mut event = report.begin(&anchor, phase, result);
-        event.source = text(head.component);
+        event.source = text(head.component).into();
         event
     }
 
