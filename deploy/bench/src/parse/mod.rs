@@ -1,4 +1,5 @@
-//! A large CBS.log: ours parses it, the rival reads it and looks for line ends.
+//! A large CBS.log: ours parses it, the rival reads its lines. Beside them, as a
+//! figure, what it costs to read the file and count its line ends.
 //!
 //! Excerpts were cut out around what went wrong: one line in eight tells an
 //! event. On most days of a device hardly any line does, hence a second log of
@@ -45,10 +46,12 @@ fn compare(path: &Path, case: String) -> Result<Report, Failure> {
     let log_bytes = f64::from(LOG_BYTES);
     let mut pairs = Vec::new();
     let (mut sizes, mut rates, mut last) = (Vec::new(), Vec::new(), None);
+    let mut counted = Vec::new();
     // The first of each is not counted: it warms the cache.
     for round in 0..=PAIRS {
         let rival = run::measure(Work::Scan, path)?;
         let ours = run::measure(Work::Parse, path)?;
+        let bare = run::measure(Work::Count, path)?;
         if ours.lines != rival.lines || ours.events == 0 {
             let counts = format!("{} lines parsed, {} scanned", ours.lines, rival.lines);
             return Err(format!("{counts}, {} events", ours.events).into());
@@ -57,6 +60,7 @@ fn compare(path: &Path, case: String) -> Result<Report, Failure> {
             continue;
         }
         let per_line = |measured: &Measured| measured.cpu_s * 1e9 / lines_of(measured);
+        counted.push(per_line(&bare));
         pairs.push(Pair {
             ours: per_line(&ours),
             rival: per_line(&rival),
@@ -73,6 +77,8 @@ fn compare(path: &Path, case: String) -> Result<Report, Failure> {
         let events = u32::try_from(ours.events).map_or(f64::MAX, f64::from);
         report.figures.push(("events told".to_owned(), events));
     }
+    let bare = "ns/line to count line ends only".to_owned();
+    report.figures.push((bare, median(&counted)));
     let peak = median(&sizes);
     report.figures.push(("CPU s/GB".to_owned(), median(&rates)));
     let limit = format!("peak RSS, MiB (limit {RSS_LIMIT})");
