@@ -180,10 +180,13 @@ impl ReceivedBatch {
 
 impl Drop for ReceivedBatch {
     fn drop(&mut self) {
-        let label = AnswerLabel {
-            answer: self.answer.as_str(),
-        };
-        self.metrics.answered.get_or_create(&label).inc();
+        if self.answer == Answer::Durable {
+            self.metrics.durable.inc();
+        } else {
+            let answer = self.answer.as_str();
+            let answered = &self.metrics.answered;
+            answered.get_or_create(&AnswerLabel { answer }).inc();
+        }
         self.metrics.in_flight.dec();
     }
 }

@@ -4,6 +4,9 @@ mod accounts;
 
 pub use accounts::{Account, Answer, Fate, OpenBatch, ReceivedBatch};
 
+use std::ops::Deref;
+use std::sync::Arc;
+
 use kbwatch_proto::event::SourceLines;
 use kbwatch_proto::words::SourceKind;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -43,12 +46,26 @@ pub(crate) struct LinesLabel {
     understood: &'static str,
 }
 
-/// All metrics of ingest; clones share their values.
+/// All metrics of ingest; clones share their values, and cost one count of
+/// references.
+#[derive(Debug, Clone, Default)]
+pub struct Metrics(Arc<Counts>);
+
+impl Deref for Metrics {
+    type Target = Counts;
+
+    fn deref(&self) -> &Counts {
+        &self.0
+    }
+}
+
+/// What is counted.
 #[derive(Debug, Clone)]
-pub struct Metrics {
+pub struct Counts {
     received_batches: Counter,
     received_bytes: Counter,
     answered: Family<AnswerLabel, Counter>,
+    durable: Counter,
     in_flight: Gauge,
     pub(crate) refused: Family<Reason, Counter>,
     pub(crate) denied: Family<Reason, Counter>,
@@ -83,12 +100,16 @@ pub struct Metrics {
     pub(crate) commit_failures: Counter,
 }
 
-impl Default for Metrics {
+impl Default for Counts {
     fn default() -> Self {
+        let answered = Family::<AnswerLabel, Counter>::default();
+        let answer = Answer::Durable.as_str();
         Self {
             received_batches: Counter::default(),
             received_bytes: Counter::default(),
-            answered: Family::default(),
+            // By far the most frequent, and not looked up each time.
+            durable: answered.get_or_create_owned(&AnswerLabel { answer }),
+            answered,
             in_flight: Gauge::default(),
             refused: Family::default(),
             denied: Family::default(),
@@ -133,7 +154,7 @@ impl Metrics {
     }
 
     fn register_receive(&self, registry: &mut Registry) {
-        let own = self.clone();
+        let own = Counts::clone(self);
         registry.register("batches", "Batches received", own.received_batches);
         registry.register("payload_bytes", "Sealed bytes received", own.received_bytes);
         registry.register("answers", "Batches answered, by answer", own.answered);
@@ -164,7 +185,7 @@ impl Metrics {
     }
 
     fn register_settled(&self, registry: &mut Registry) {
-        let own = self.clone();
+        let own = Counts::clone(self);
         let batches = "Batches taken from the journal";
         registry.register("batches", batches, own.opened_batches);
         registry.register("settled_batches", "Batches by fate", own.settled_batches);
@@ -184,7 +205,7 @@ impl Metrics {
     }
 
     fn register_written(&self, registry: &mut Registry) {
-        let own = self.clone();
+        let own = Counts::clone(self);
         registry.register("dead_letters", "Dead letters written, by kind", own.letters);
         registry.register("facts", "Revisions of device facts stored", own.facts);
         let rejected = "Revisions of device facts rejected";
@@ -203,7 +224,7 @@ impl Metrics {
     }
 
     fn register_kafka(&self, registry: &mut Registry) {
-        let own = self.clone();
+        let own = Counts::clone(self);
         let behind = "Records not consumed yet";
         registry.register("kafka_lag_records", behind, own.kafka_lag);
         let lost = "Records that Kafka removed before a store took them";
