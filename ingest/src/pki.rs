@@ -204,7 +204,21 @@ impl Authority {
         device_id: &str,
         until: SystemTime,
     ) -> Result<CertifiedKey, PkiError> {
+        self.device_between(device_id, SystemTime::UNIX_EPOCH, until)
+    }
+
+    /// Certificate of a device's collector that nobody accepts before and after.
+    ///
+    /// # Errors
+    /// [`PkiError::Make`], for an id that no certificate can carry.
+    pub fn device_between(
+        &self,
+        device_id: &str,
+        from: SystemTime,
+        until: SystemTime,
+    ) -> Result<CertifiedKey, PkiError> {
         let mut params = client(device_id, &[format!("{DEVICE_URN}{device_id}")])?;
+        params.not_before = from.into();
         params.not_after = until.into();
         self.sign(device_id, params)
     }

@@ -8,7 +8,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use kbwatch_ingest::config::TlsConfig;
+use kbwatch_ingest::config::{TlsConfig, TlsVersion};
 use kbwatch_ingest::pki::{Authority, PkiError};
 use kbwatch_proto::identity::device_id_is_valid;
 use tracing::warn;
@@ -23,6 +23,7 @@ pub(crate) fn gateway_files(folder: &Path) -> TlsConfig {
         cert: folder.join("gateway.pem"),
         key: folder.join("gateway.key"),
         client_ca: folder.join("ca.pem"),
+        min_version: TlsVersion::default(),
     }
 }
 

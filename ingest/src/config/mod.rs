@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use kafka::KafkaConfig;
 pub use kafka_security::{KafkaProtocol, KafkaSecurity, SaslMechanism};
-pub use receive::{ReceiveConfig, TlsConfig};
+pub use receive::{ReceiveConfig, TlsConfig, TlsVersion};
 pub use store::{ClickHouseConfig, StoreConfig};
 
 /// Everything that `kbwatch-ingest` reads from its file.

@@ -32,6 +32,10 @@ pub struct ReceiveConfig {
     pub retry_after_ms: u32,
     /// How often the files of `tls` are looked at.
     pub tls_poll_ms: u64,
+    /// Time for a connection's handshake, and for its first words after that.
+    pub handshake_deadline_ms: u64,
+    /// Time for a message, once it has begun.
+    pub message_deadline_ms: u64,
     /// Quiet time after which a connection is probed.
     pub keepalive_s: u64,
     /// Time for the last receipts when the gateway stops.
@@ -43,12 +47,14 @@ impl Default for ReceiveConfig {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 7443)),
             tls: None,
-            window: 8,
+            window: 32,
             max_in_flight_bytes: 256 * 1024 * 1024,
             device_bytes_per_s: 8 * 1024 * 1024,
             receipt_deadline_ms: 60_000,
             retry_after_ms: 2_000,
             tls_poll_ms: 5_000,
+            handshake_deadline_ms: 10_000,
+            message_deadline_ms: 120_000,
             keepalive_s: 120,
             grace_ms: 10_000,
         }
@@ -68,6 +74,21 @@ pub struct TlsConfig {
     /// Certificates that the authority has revoked, PEM or DER; none by default.
     #[serde(default)]
     pub client_crl: Option<PathBuf>,
+    /// Oldest version of TLS that is spoken.
+    #[serde(default)]
+    pub min_version: TlsVersion,
+}
+
+/// A version of TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum TlsVersion {
+    /// For keys that cannot sign as 1.3 demands, and what inspects 1.2 only.
+    #[serde(rename = "1.2")]
+    Tls12,
+    /// What we run.
+    #[default]
+    #[serde(rename = "1.3")]
+    Tls13,
 }
 
 impl ReceiveConfig {
@@ -114,6 +135,20 @@ impl ReceiveConfig {
                 "receive.tls_poll_ms",
                 &self.tls_poll_ms,
                 "at least 1; 5000 suits most",
+            ));
+        }
+        if self.handshake_deadline_ms == 0 {
+            return Err(impossible(
+                "receive.handshake_deadline_ms",
+                &self.handshake_deadline_ms,
+                "at least 1; 10000 suits most",
+            ));
+        }
+        if self.message_deadline_ms == 0 {
+            return Err(impossible(
+                "receive.message_deadline_ms",
+                &self.message_deadline_ms,
+                "at least 1; 120000 suits slow lines",
             ));
         }
         if self.keepalive_s == 0 {

@@ -11,9 +11,10 @@ use tokio_rustls::rustls::pki_types::{
 };
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::server::danger::ClientCertVerifier;
-use tokio_rustls::rustls::{self, RootCertStore, ServerConfig};
+use tokio_rustls::rustls::version::{TLS12, TLS13};
+use tokio_rustls::rustls::{self, RootCertStore, ServerConfig, SupportedProtocolVersion};
 
-use crate::config::TlsConfig;
+use crate::config::{TlsConfig, TlsVersion};
 
 /// Certificates that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -107,7 +108,7 @@ impl Guard {
         // With a memory of its own for sessions: one that was begun under other
         // files is not resumed, its certificate is looked at again.
         let mut server = ServerConfig::builder_with_provider(Arc::new(default_provider()))
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(versions(config.min_version))
             .map_err(pair)?
             .with_client_cert_verifier(verifier.clone())
             .with_single_cert(chain, key)
@@ -131,6 +132,14 @@ impl Guard {
     }
 }
 
+fn versions(least: TlsVersion) -> &'static [&'static SupportedProtocolVersion] {
+    static BOTH: [&SupportedProtocolVersion; 2] = [&TLS13, &TLS12];
+    match least {
+        TlsVersion::Tls12 => &BOTH,
+        TlsVersion::Tls13 => &BOTH[..1],
+    }
+}
+
 fn verifier(files: &Files, config: &TlsConfig) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
     type Source = Box<dyn std::error::Error + Send + Sync>;
     let refused = |path: &Path, source: Source| TlsError::Authority {
@@ -148,8 +157,9 @@ fn verifier(files: &Files, config: &TlsConfig) -> Result<Arc<dyn ClientCertVerif
         .allow_unauthenticated();
     if let (Some(bytes), Some(path)) = (&files.client_crl, &config.client_crl) {
         builder = builder
-            .with_crls(revocations(bytes, path)?)
-            .only_check_end_entity_revocation();
+            // Every certificate below the authorities named here: a revoked
+            // authority takes all that it signed with it.
+            .with_crls(revocations(bytes, path)?);
     }
     let path = config.client_crl.as_ref().unwrap_or(&config.client_ca);
     let built = builder.build();

@@ -1,47 +1,66 @@
 //! One stream: batches in, receipts out, until one side has nothing more to
 //! say.
 
+use std::future::Future;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures_util::Stream;
 use futures_util::future::BoxFuture;
-use futures_util::stream::{FuturesUnordered, StreamExt};
 use kbwatch_proto::journal::{self, JournalRecord};
-use kbwatch_proto::telemetry::{Batch, Outcome, Receipt};
-use tokio::sync::{OwnedSemaphorePermit, watch};
-use tokio::time::Instant;
+use kbwatch_proto::telemetry::{Batch, Receipt};
+use tokio::time::{Instant, Sleep};
 use tonic::{Code, Status, Streaming};
-use tracing::{debug, warn};
+use tracing::debug;
 
+use super::connection::Caller;
 use super::decide::check_envelope;
 use super::identity::{Denial, Speaker};
 use super::presence::Live;
+use super::rate::Bucket;
 use super::server::Shared;
-use crate::journal::AppendError;
-use crate::metrics::{Answer, Reason, ReceivedBatch};
+use super::waiting::{Handed, Handover, Reply, Waiting};
+use crate::metrics::{Answer, Reason};
 use crate::{now_ms, stopped};
+
+/// Bytes of one stream that may wait, whatever its window: two batches of full
+/// size. No stream takes what all share.
+const MAX_WAITING_BYTES: usize = 4 * 1024 * 1024;
+
+/// For how long a stream is not read whose sender sends too much: being told so
+/// must not cost more than sending.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Who is at the other end.
 pub(super) struct Sender {
     /// Known from the certificate; else pinned by the first batch.
-    pub(super) speaker: Option<Speaker>,
+    pub(super) speaker: Option<Arc<Speaker>>,
     /// Its place among the streams of its identity, once that is known.
     pub(super) live: Option<Live>,
+    /// What it may still send, once that is known.
+    pub(super) bucket: Option<Bucket>,
     pub(super) local: Option<SocketAddr>,
     pub(super) peer: Option<SocketAddr>,
+    /// Under a certificate.
+    pub(super) caller: Option<Caller>,
 }
 
 pub(super) struct Conversation {
     shared: Arc<Shared>,
     sender: Sender,
     inbound: Streaming<Batch>,
-    waiting: FuturesUnordered<BoxFuture<'static, Receipt>>,
+    waiting: Waiting,
     reading: bool,
+    /// Set while the stream is not read because it sent too much.
+    pause: Option<Pin<Box<Sleep>>>,
     /// How the stream ends, once nothing waits.
     end: Option<Status>,
-    shutdown: watch::Receiver<bool>,
-    give_up_at: Option<Instant>,
+    /// Until the gateway is asked to stop, and from then on.
+    stop: Option<BoxFuture<'static, ()>>,
+    give_up: Option<Pin<Box<Sleep>>>,
     _counted: StreamCount,
 }
 
@@ -54,78 +73,125 @@ impl Drop for StreamCount {
     }
 }
 
+/// The next receipt, or how the stream ends.
+impl Stream for Conversation {
+    type Item = Result<Receipt, Status>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        if let Poll::Ready(receipt) = this.waiting.poll(context) {
+            return Poll::Ready(Some(Ok(receipt)));
+        }
+        while this.may_read(context) {
+            let Poll::Ready(message) = Pin::new(&mut this.inbound).poll_next(context) else {
+                break;
+            };
+            if let Some(receipt) = this.heard(message, context) {
+                return Poll::Ready(Some(Ok(receipt)));
+            }
+        }
+        // Once more: what was just taken has a deadline too.
+        if let Poll::Ready(receipt) = this.waiting.poll_overdue(context) {
+            return Poll::Ready(Some(Ok(receipt)));
+        }
+        this.look_for_the_end(context);
+        if !this.reading && this.waiting.is_empty() {
+            return Poll::Ready(this.end.take().map(Err));
+        }
+        Poll::Pending
+    }
+}
+
 impl Conversation {
     pub(super) fn new(shared: Arc<Shared>, sender: Sender, inbound: Streaming<Batch>) -> Self {
         shared.metrics.streams.inc();
+        let mut shutdown = shared.shutdown.clone();
+        let deadline = Duration::from_millis(shared.config.receipt_deadline_ms);
         Self {
             _counted: StreamCount(shared.metrics.clone()),
-            shutdown: shared.shutdown.clone(),
+            waiting: Waiting::new(deadline, shared.metrics.clone()),
+            stop: Some(Box::pin(async move { stopped(&mut shutdown).await })),
             shared,
             sender,
             inbound,
-            waiting: FuturesUnordered::new(),
             reading: true,
+            pause: None,
             end: None,
-            give_up_at: None,
+            give_up: None,
         }
     }
 
-    /// The next receipt, or how the stream ends.
-    pub(super) async fn next(&mut self) -> Option<Result<Receipt, Status>> {
-        loop {
-            if !self.reading && self.waiting.is_empty() {
-                return self.end.take().map(Err);
+    /// Whether another batch may be taken; else the task is woken when one may.
+    fn may_read(&mut self, context: &mut Context<'_>) -> bool {
+        if let Some(pause) = &mut self.pause {
+            if pause.as_mut().poll(context).is_pending() {
+                return false;
             }
-            let window_open = self.waiting.len() < self.shared.config.window;
-            let give_up_at = self.give_up_at.unwrap_or_else(Instant::now);
-            tokio::select! {
-                Some(receipt) = self.waiting.next() => return Some(Ok(receipt)),
-                message = self.inbound.message(), if self.reading && window_open => {
-                    if let Some(receipt) = self.heard(message) {
-                        return Some(Ok(receipt));
-                    }
-                }
-                () = stopped(&mut self.shutdown), if self.give_up_at.is_none() => {
-                    let grace = Duration::from_millis(self.shared.config.grace_ms);
-                    self.give_up_at = Some(Instant::now() + grace);
-                    self.reading = false;
-                }
-                () = tokio::time::sleep_until(give_up_at), if self.give_up_at.is_some() => {
-                    self.waiting.clear();
-                    self.end = Some(Status::unavailable("the gateway is stopping"));
-                }
-            }
+            self.pause = None;
+        }
+        self.reading
+            && self.waiting.len() < self.shared.config.window
+            && self.waiting.bytes() < MAX_WAITING_BYTES
+    }
+
+    /// Asked to stop it reads no more, and gives up once the grace period is
+    /// over.
+    fn look_for_the_end(&mut self, context: &mut Context<'_>) {
+        if let Some(stop) = &mut self.stop
+            && stop.as_mut().poll(context).is_ready()
+        {
+            self.stop = None;
+            self.reading = false;
+            let grace = Duration::from_millis(self.shared.config.grace_ms);
+            self.give_up = Some(Box::pin(tokio::time::sleep(grace)));
+        }
+        if let Some(give_up) = &mut self.give_up
+            && !self.waiting.is_empty()
+            && give_up.as_mut().poll(context).is_ready()
+        {
+            self.give_up = None;
+            self.waiting.clear();
+            self.end = Some(Status::unavailable("the gateway is stopping"));
         }
     }
 
     /// Takes what came in; a receipt is returned where it needs no waiting.
-    fn heard(&mut self, message: Result<Option<Batch>, Status>) -> Option<Receipt> {
-        match message {
-            Ok(Some(batch)) => match self.take(batch) {
-                Ok(receipt) => receipt,
-                Err(denial) => {
-                    self.reading = false;
-                    self.end = Some(self.shared.deny(&denial, self.sender.peer));
-                    None
-                }
+    fn heard(
+        &mut self,
+        message: Option<Result<Batch, Status>>,
+        context: &mut Context<'_>,
+    ) -> Option<Receipt> {
+        let status = match message {
+            Some(Ok(batch)) => match self.take(batch, context) {
+                Ok(receipt) => return receipt,
+                Err(denial) => self.deny(&denial),
             },
-            Ok(None) => {
+            None => {
                 self.reading = false;
-                None
+                return None;
             }
-            Err(status) => {
+            Some(Err(status)) => {
                 self.broke(&status);
-                self.reading = false;
-                self.end = Some(status);
-                None
+                status
             }
+        };
+        self.reading = false;
+        self.end = Some(status);
+        None
+    }
+
+    fn deny(&self, denial: &Denial) -> Status {
+        if let Some(caller) = &self.sender.caller {
+            caller.was_denied();
         }
+        self.shared.deny(denial, self.sender.peer)
     }
 
     /// Counts why a stream cannot be read on.
     fn broke(&self, status: &Status) {
         let reason = match status.code() {
             Code::OutOfRange | Code::ResourceExhausted => "message_too_long",
+            Code::DeadlineExceeded => "message_overdue",
             Code::Internal | Code::InvalidArgument | Code::Unimplemented => "malformed",
             _ => "connection",
         };
@@ -134,9 +200,11 @@ impl Conversation {
         debug!(reason, peer = ?self.sender.peer, %status, "a stream broke");
     }
 
-    fn take(&mut self, batch: Batch) -> Result<Option<Receipt>, Denial> {
-        let counted = self.shared.metrics.batch_received(batch.payload.len());
-        let device_id = match self.identify(&batch) {
+    fn take(&mut self, batch: Batch, context: &mut Context<'_>) -> Result<Option<Receipt>, Denial> {
+        let bytes = batch.payload.len();
+        let now = Instant::now();
+        let counted = self.shared.metrics.batch_received(bytes);
+        let device_id = match self.identify(&batch, now) {
             Ok(device_id) => device_id,
             Err(denial) => {
                 counted.answered(Answer::Denied);
@@ -145,7 +213,7 @@ impl Conversation {
         };
         let reply = Reply::to(&batch, self.shared.config.retry_after_ms);
         // Before anything that costs: rubbish is paid for too.
-        if let Err(wait) = self.spend(batch.payload.len()) {
+        if let Err(wait) = self.spend(bytes, now) {
             counted.answered(Answer::Retry);
             let wait_ms = u32::try_from(wait.as_millis()).unwrap_or(u32::MAX);
             return Ok(Some(
@@ -160,51 +228,58 @@ impl Conversation {
             counted.answered(Answer::Refused);
             return Ok(Some(reply.refused(refusal.to_string())));
         }
-        let bytes = u32::try_from(batch.payload.len()).unwrap_or(u32::MAX);
+        let permits = u32::try_from(bytes).unwrap_or(u32::MAX);
         let budget = self.shared.budget.clone();
-        let Ok(room) = budget.try_acquire_many_owned(bytes) else {
+        let Ok(room) = budget.try_acquire_many_owned(permits) else {
             counted.answered(Answer::Retry);
             return Ok(Some(reply.retry("the gateway is full")));
         };
         let record = self.record(batch, device_id);
-        let shared = self.shared.clone();
-        self.waiting
-            .push(Box::pin(pass_on(shared, record, reply, counted, room)));
-        Ok(None)
+        let handed = Handed {
+            reply,
+            counted,
+            bytes,
+            handover: Handover::of(&self.shared.journal, record, room),
+        };
+        Ok(self.waiting.push(handed, now, context))
     }
 
     /// Whose events these are; pins the stream's identity at its first batch.
-    fn identify(&mut self, batch: &Batch) -> Result<String, Denial> {
+    fn identify(&mut self, batch: &Batch, now: Instant) -> Result<String, Denial> {
         let sender = &mut self.sender;
         let speaker = match &sender.speaker {
             Some(speaker) => speaker,
-            None => sender.speaker.insert(Speaker::of_declaration(
+            None => sender.speaker.insert(Arc::new(Speaker::of_declaration(
                 sender.local.map(|address| address.ip()),
                 sender.peer.map(|address| address.ip()),
                 &batch.declared_device,
-            )?),
+            )?)),
         };
         if let (None, Some(peer)) = (&sender.live, sender.peer) {
             sender.live = Some(self.shared.enter(speaker, peer.ip())?);
+        }
+        if sender.bucket.is_none() {
+            let (id, share) = (&speaker.device_id, speaker.share());
+            sender.bucket = Some(self.shared.rates.bucket(now.into_std(), id, share));
         }
         speaker.subject_of(batch)
     }
 
     /// Takes bytes off what the sender may send; the error is its waiting time.
-    fn spend(&self, bytes: usize) -> Result<(), Duration> {
-        let Some(speaker) = &self.sender.speaker else {
+    fn spend(&mut self, bytes: usize, now: Instant) -> Result<(), Duration> {
+        let Some(bucket) = &self.sender.bucket else {
             return Ok(());
         };
-        let rates = &self.shared.rates;
-        let spent = rates.take(&speaker.device_id, speaker.share(), bytes);
+        let spent = bucket.take(now.into_std(), bytes);
         if spent.is_err() {
             self.shared.metrics.throttled.inc();
+            self.pause = Some(Box::pin(tokio::time::sleep(PAUSE)));
         }
         spent
     }
 
     fn record(&self, batch: Batch, device_id: String) -> JournalRecord {
-        let speaker = self.sender.speaker.as_ref();
+        let speaker = self.sender.speaker.as_deref();
         let peer = self.sender.peer.map(|peer| peer.ip().to_string());
         let sender_id = speaker
             .filter(|_| !batch.on_behalf_of.is_empty())
@@ -218,87 +293,6 @@ impl Conversation {
             peer: peer.unwrap_or_default(),
             sender_id: sender_id.unwrap_or_default(),
             cloned: self.sender.live.as_ref().is_some_and(Live::is_cloned),
-        }
-    }
-}
-
-/// What a receipt needs once the batch itself was handed on.
-struct Reply {
-    epoch: u64,
-    batch_seq: u64,
-    retry_after_ms: u32,
-}
-
-impl Reply {
-    fn to(batch: &Batch, retry_after_ms: u32) -> Self {
-        Self {
-            epoch: batch.epoch,
-            batch_seq: batch.batch_seq,
-            retry_after_ms,
-        }
-    }
-
-    fn receipt(&self, outcome: Outcome) -> Receipt {
-        Receipt {
-            batch_seq: self.batch_seq,
-            epoch: self.epoch,
-            outcome: outcome.into(),
-            ..Receipt::default()
-        }
-    }
-
-    fn refused(&self, reason: String) -> Receipt {
-        Receipt {
-            reason,
-            ..self.receipt(Outcome::Refused)
-        }
-    }
-
-    fn retry(&self, reason: &str) -> Receipt {
-        self.retry_after(self.retry_after_ms, reason)
-    }
-
-    fn retry_after(&self, wait_ms: u32, reason: &str) -> Receipt {
-        Receipt {
-            retry_after_ms: wait_ms,
-            reason: reason.to_owned(),
-            ..self.receipt(Outcome::Retry)
-        }
-    }
-}
-
-/// Waits until the batch is durable, or the deadline passed.
-async fn pass_on(
-    shared: Arc<Shared>,
-    record: JournalRecord,
-    reply: Reply,
-    counted: ReceivedBatch,
-    room: OwnedSemaphorePermit,
-) -> Receipt {
-    let deadline = Duration::from_millis(shared.config.receipt_deadline_ms);
-    let appended =
-        tokio::time::timeout(deadline, shared.journal.append_in(record, Some(room))).await;
-    match appended {
-        Ok(Ok(())) => {
-            counted.answered(Answer::Durable);
-            reply.receipt(Outcome::Durable)
-        }
-        Ok(Err(error @ AppendError::TooLarge)) => {
-            let reason = "journal_too_large";
-            let refused = &shared.metrics.refused;
-            refused.get_or_create(&Reason { reason }).inc();
-            warn!(%error, "refused a batch: look at the topic's max.message.bytes");
-            counted.answered(Answer::Refused);
-            reply.refused(error.to_string())
-        }
-        Ok(Err(error)) => {
-            debug!(%error, "asked a collector to come again");
-            counted.answered(Answer::Retry);
-            reply.retry(&error.to_string())
-        }
-        Err(_) => {
-            counted.answered(Answer::Retry);
-            reply.retry("not durable in time")
         }
     }
 }

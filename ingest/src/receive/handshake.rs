@@ -10,46 +10,58 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio_rustls::rustls::{self, CertificateError};
 use tokio_rustls::server::TlsStream;
 use tokio_stream::wrappers::ReceiverStream;
 use tracing::{debug, warn};
 
+use super::audit::Audit;
 use super::certificates::Guard;
 use super::connection::Connection;
 use super::guard::{Guards, Pass};
+use super::places::{Place, Places};
 use super::presence::LiveStreams;
-use crate::Metrics;
-use crate::metrics::Reason;
 
-/// Handshakes at once; each costs a signature.
-const MAX_HANDSHAKES: usize = 256;
-
-/// Deadline of one handshake.
-const DEADLINE: Duration = Duration::from_secs(10);
+/// Handshakes at once; each costs a signature, and some KiB.
+const MAX_HANDSHAKES: usize = 1_024;
 
 /// Pause after the system refused a connection, for example for want of file
 /// handles.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// What every handshake is done with.
+#[derive(Clone)]
+struct Door {
+    guards: Guards,
+    audit: Audit,
+    connections: LiveStreams,
+    deadline: Duration,
+}
+
 /// Accepts connections until nobody takes them any more.
 pub(super) fn accept(
     listener: TcpListener,
     guards: Guards,
-    metrics: Metrics,
+    audit: Audit,
+    deadline: Duration,
 ) -> ReceiverStream<io::Result<Connection>> {
     // Done handshakes are taken at once; the queue only smooths.
     let (ready, incoming) = mpsc::channel(64);
     tokio::spawn(async move {
-        let slots = Arc::new(Semaphore::new(MAX_HANDSHAKES));
-        let connections = LiveStreams::default();
+        let places = Places::new(MAX_HANDSHAKES, audit.clone());
+        let door = Door {
+            guards,
+            audit,
+            connections: LiveStreams::default(),
+            deadline,
+        };
         loop {
             let accepted = tokio::select! {
-                accepted = listener.accept() => accepted,
+                accepted = next(&listener, &places) => accepted,
                 () = ready.closed() => return,
             };
-            let (stream, peer) = match accepted {
+            let (stream, peer, place) = match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
                     warn!(%error, "a connection could not be accepted");
@@ -57,91 +69,88 @@ pub(super) fn accept(
                     continue;
                 }
             };
-            let Ok(slot) = slots.clone().acquire_owned().await else {
-                return;
-            };
-            let (guards, metrics, ready) = (guards.clone(), metrics.clone(), ready.clone());
-            let connections = connections.clone();
-            tokio::spawn(async move {
-                let guard = guards.guard();
-                let done = shake(&guard, stream, peer, &metrics).await;
-                drop(slot);
-                let admitted = done.and_then(|stream| {
-                    let pass = check_again(&guards, &guard, &stream, peer, &metrics)?;
-                    admit((stream, pass), peer, &connections, &metrics)
-                });
-                if let Some(connection) = admitted {
+            let (door, ready) = (door.clone(), ready.clone());
+            let number = place.number();
+            let task = tokio::spawn(async move {
+                if let Some(connection) = door.open(stream, peer, place).await {
                     // The gateway may have stopped meanwhile.
                     drop(ready.send(Ok(connection)).await);
                 }
             });
+            places.held_by(number, task.abort_handle());
         }
     });
     ReceiverStream::new(incoming)
 }
 
-async fn shake(
-    guard: &Guard,
-    stream: TcpStream,
-    peer: SocketAddr,
-    metrics: &Metrics,
-) -> Option<TlsStream<TcpStream>> {
-    if let Err(error) = stream.set_nodelay(true) {
-        debug!(%error, "a connection keeps its delay");
-    }
-    let shaken = tokio::time::timeout(DEADLINE, guard.acceptor.accept(stream)).await;
-    let error = match shaken {
-        Ok(Ok(stream)) => return Some(stream),
-        Ok(Err(error)) => error,
-        Err(_) => io::Error::from(io::ErrorKind::TimedOut),
-    };
-    let fault = error.get_ref().and_then(|inner| inner.downcast_ref());
-    if let Some(reason) = fault.and_then(certificate_fault) {
-        warn!(reason, %peer, %error, "denied a sender");
-        metrics.denied.get_or_create(&Reason { reason }).inc();
-    } else {
-        let reason = "handshake";
-        metrics.broken.get_or_create(&Reason { reason }).inc();
-        debug!(%peer, %error, "a handshake broke");
-    }
-    None
+/// The next connection, with a place for its handshake.
+async fn next(
+    listener: &TcpListener,
+    places: &Places,
+) -> io::Result<(TcpStream, SocketAddr, Place)> {
+    let place = places.take().await;
+    let (stream, peer) = listener.accept().await?;
+    Ok((stream, peer, place))
 }
 
-/// Takes the connection on the list, unless the files changed meanwhile and
-/// would keep it out.
-fn check_again(
-    guards: &Guards,
-    guard: &Arc<Guard>,
-    stream: &TlsStream<TcpStream>,
-    peer: SocketAddr,
-    metrics: &Metrics,
-) -> Option<Pass> {
-    let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
-    match guards.hold(guard, chain) {
-        Ok(pass) => Some(pass),
-        Err(error) => {
-            let reason = certificate_fault(&error).unwrap_or("foreign_certificate");
-            warn!(reason, %peer, %error, "denied a sender");
-            metrics.denied.get_or_create(&Reason { reason }).inc();
-            None
+impl Door {
+    async fn open(self, stream: TcpStream, peer: SocketAddr, place: Place) -> Option<Connection> {
+        let guard = self.guards.guard();
+        let shaken = self.shake(&guard, stream, peer).await;
+        drop(place);
+        let stream = shaken?;
+        let pass = self.check_again(&guard, &stream, peer)?;
+        let spoken = (&self.audit, self.deadline);
+        let admitted = Connection::admit((stream, pass), peer, &self.connections, spoken);
+        admitted
+            .inspect_err(|denial| self.audit.denied(denial.reason(), Some(peer), denial))
+            .ok()
+    }
+
+    async fn shake(
+        &self,
+        guard: &Guard,
+        stream: TcpStream,
+        peer: SocketAddr,
+    ) -> Option<TlsStream<TcpStream>> {
+        if let Err(error) = stream.set_nodelay(true) {
+            debug!(%error, "a connection keeps its delay");
         }
+        let shaken = tokio::time::timeout(self.deadline, guard.acceptor.accept(stream)).await;
+        let error = match shaken {
+            Ok(Ok(stream)) => return Some(stream),
+            Ok(Err(error)) => error,
+            Err(_) => {
+                self.audit.broke("handshake_overdue");
+                return None;
+            }
+        };
+        let fault = error.get_ref().and_then(|inner| inner.downcast_ref());
+        if let Some(reason) = fault.and_then(certificate_fault) {
+            self.audit.denied(reason, Some(peer), &error);
+        } else {
+            self.audit.broke("handshake");
+            debug!(%peer, %error, "a handshake broke");
+        }
+        None
     }
-}
 
-fn admit(
-    stream: (TlsStream<TcpStream>, Pass),
-    peer: SocketAddr,
-    connections: &LiveStreams,
-    metrics: &Metrics,
-) -> Option<Connection> {
-    let denial = match Connection::admit(stream, peer, connections) {
-        Ok(connection) => return Some(connection),
-        Err(denial) => denial,
-    };
-    let reason = denial.reason();
-    warn!(reason, %peer, %denial, "denied a sender");
-    metrics.denied.get_or_create(&Reason { reason }).inc();
-    None
+    /// Takes the connection on the list, unless the files changed meanwhile
+    /// and would keep it out.
+    fn check_again(
+        &self,
+        guard: &Arc<Guard>,
+        stream: &TlsStream<TcpStream>,
+        peer: SocketAddr,
+    ) -> Option<Pass> {
+        let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
+        let held = self.guards.hold(guard, chain);
+        held.inspect_err(|error| {
+            let reason = certificate_fault(error).unwrap_or("foreign_certificate");
+            self.audit.denied(reason, Some(peer), error);
+        })
+        .ok()
+    }
 }
 
 /// Why a certificate was not accepted, if that was it.
@@ -150,6 +159,9 @@ pub(super) fn certificate_fault(fault: &rustls::Error) -> Option<&'static str> {
         rustls::Error::InvalidCertificate(
             CertificateError::Expired | CertificateError::ExpiredContext { .. },
         ) => Some("expired_certificate"),
+        rustls::Error::InvalidCertificate(
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. },
+        ) => Some("not_yet_valid_certificate"),
         rustls::Error::InvalidCertificate(CertificateError::Revoked) => Some("revoked_certificate"),
         rustls::Error::InvalidCertificate(CertificateError::UnknownRevocationStatus) => {
             Some("unlisted_certificate")

@@ -1,6 +1,7 @@
 //! The gateway: says who speaks, checks the envelope, hands the sealed batch
 //! on and answers when it is durable. It never looks inside.
 
+mod audit;
 mod certificates;
 mod connection;
 mod conversation;
@@ -8,9 +9,12 @@ mod decide;
 mod guard;
 mod handshake;
 mod identity;
+mod places;
 mod presence;
 mod rate;
 mod server;
+mod service;
+mod waiting;
 
 pub use certificates::TlsError;
 pub use decide::{Refusal, check_envelope};

@@ -6,69 +6,87 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// All live streams of this gateway; clones share them.
 #[derive(Debug, Clone, Default)]
 pub(super) struct LiveStreams {
-    peers: Arc<Mutex<HashMap<String, Vec<IpAddr>>>>,
+    all: Arc<Mutex<HashMap<Arc<str>, Peers>>>,
+}
+
+/// Where one identity's streams come from, an address for each.
+#[derive(Debug, Default)]
+struct Peers {
+    addresses: Vec<IpAddr>,
+    /// Not all addresses are the same. Read for every batch, without the lock.
+    cloned: Arc<AtomicBool>,
 }
 
 /// One live stream; dropping it takes it off the list.
 #[derive(Debug)]
 pub(super) struct Live {
     streams: LiveStreams,
-    device_id: String,
+    device_id: Arc<str>,
     peer: IpAddr,
+    cloned: Arc<AtomicBool>,
 }
 
 impl LiveStreams {
     /// Puts a stream on the list; `None` when its identity has `limit` already.
     pub(super) fn enter(&self, device_id: &str, peer: IpAddr, limit: usize) -> Option<Live> {
-        let entered = self.with(|all| {
-            let peers = all.entry(device_id.to_owned()).or_default();
-            let room = peers.len() < limit;
-            if room {
-                peers.push(peer);
-            }
-            room
-        });
-        entered.then(|| Live {
+        let mut all = self.lock();
+        let device_id = match all.get_key_value(device_id) {
+            Some((known, _)) => known.clone(),
+            None => Arc::from(device_id),
+        };
+        let peers = all.entry(device_id.clone()).or_default();
+        if peers.addresses.len() >= limit {
+            return None;
+        }
+        peers.addresses.push(peer);
+        peers.compare();
+        Some(Live {
             streams: self.clone(),
-            device_id: device_id.to_owned(),
+            device_id,
             peer,
+            cloned: peers.cloned.clone(),
         })
     }
 
     // A panic while the lock is held cannot leave the list half changed.
-    fn with<R>(&self, change: impl FnOnce(&mut HashMap<String, Vec<IpAddr>>) -> R) -> R {
-        change(&mut self.peers.lock().unwrap_or_else(PoisonError::into_inner))
+    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, Peers>> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Peers {
+    fn compare(&self) {
+        let cloned = self.addresses.windows(2).any(|two| two[0] != two[1]);
+        self.cloned.store(cloned, Ordering::Relaxed);
     }
 }
 
 impl Live {
     /// Whether the same identity speaks from another address right now.
     pub(super) fn is_cloned(&self) -> bool {
-        self.streams.with(|peers| {
-            peers
-                .get(&self.device_id)
-                .is_some_and(|peers| peers.iter().any(|peer| *peer != self.peer))
-        })
+        self.cloned.load(Ordering::Relaxed)
     }
 }
 
 impl Drop for Live {
     fn drop(&mut self) {
-        self.streams.with(|all| {
-            if let Some(peers) = all.get_mut(&self.device_id) {
-                if let Some(own) = peers.iter().position(|peer| *peer == self.peer) {
-                    peers.swap_remove(own);
-                }
-                if peers.is_empty() {
-                    all.remove(&self.device_id);
-                }
+        let mut all = self.streams.lock();
+        if let Some(peers) = all.get_mut(&self.device_id) {
+            let addresses = &mut peers.addresses;
+            if let Some(own) = addresses.iter().position(|peer| *peer == self.peer) {
+                addresses.swap_remove(own);
             }
-        });
+            peers.compare();
+            if peers.addresses.is_empty() {
+                all.remove(&self.device_id);
+            }
+        }
     }
 }
 
@@ -99,7 +117,7 @@ mod tests {
         drop(old);
         assert!(!new.is_cloned());
         drop(new);
-        assert!(streams.with(|peers| peers.is_empty()));
+        assert!(streams.lock().is_empty());
     }
 
     #[test]

@@ -10,31 +10,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use futures_util::stream::{BoxStream, StreamExt};
-use kbwatch_proto::batch::MAX_PAYLOAD_LEN;
-use kbwatch_proto::telemetry::{Batch, Gateway, GatewayServer, Receipt};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
-use tokio_rustls::rustls::pki_types::CertificateDer;
+use tonic::Status;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
-use tonic::{Request, Response, Status, Streaming};
 use tracing::{info, warn};
 
+use super::audit::Audit;
 use super::certificates::{Files, Guard, TlsError};
-use super::conversation::{Conversation, Sender};
+use super::connection::Caller;
+use super::conversation::Sender;
 use super::guard::Guards;
 use super::handshake::accept;
 use super::identity::{Denial, Speaker};
 use super::presence::{Live, LiveStreams};
 use super::rate::Rates;
+use super::service::Service;
 use crate::config::{ConfigError, ReceiveConfig, TlsConfig};
 use crate::journal::Journal;
-use crate::metrics::Reason;
 use crate::{Metrics, stopped};
-
-/// Room for an envelope's other fields beside the payload.
-const ENVELOPE_ROOM: usize = 16 * 1024;
 
 /// Streams that one connection may hold: an importer opens one per device.
 const MAX_STREAMS_PER_CONNECTION: u32 = 256;
@@ -129,27 +124,26 @@ impl Gate {
         mut shutdown: watch::Receiver<bool>,
     ) -> Result<(), ReceiveError> {
         let config = Arc::new(self.config);
-        let service_metrics = metrics.clone();
-        let service = Service {
-            shared: Arc::new(Shared {
-                budget: Arc::new(Semaphore::new(config.max_in_flight_bytes)),
-                config: config.clone(),
-                journal,
-                metrics,
-                live: LiveStreams::default(),
-                rates: Rates::new(config.device_bytes_per_s),
-                shutdown: shutdown.clone(),
-            }),
-        };
-        let service =
-            GatewayServer::new(service).max_decoding_message_size(MAX_PAYLOAD_LEN + ENVELOPE_ROOM);
+        let followed = metrics.clone();
+        let audit = Audit::new(metrics.clone());
+        let service = Service::new(Arc::new(Shared {
+            budget: Arc::new(Semaphore::new(config.max_in_flight_bytes)),
+            config: config.clone(),
+            journal,
+            metrics,
+            live: LiveStreams::default(),
+            audit: audit.clone(),
+            rates: Rates::new(config.device_bytes_per_s),
+            shutdown: shutdown.clone(),
+        }));
         info!(address = %self.address, tls = config.tls.is_some(), "receiving");
         let mut stop = shutdown.clone();
         let stop = async move { stopped(&mut stop).await };
         let server = builder(&config);
-        let following = follow(self.tls.clone(), &config, service_metrics.clone());
+        let following = follow(self.tls.clone(), &config, followed);
         let serving: BoxFuture<'_, _> = if let Some((guards, _)) = self.tls {
-            let incoming = accept(self.listener, guards, service_metrics);
+            let deadline = Duration::from_millis(config.handshake_deadline_ms);
+            let incoming = accept(self.listener, guards, audit, deadline);
             Box::pin(server.serve_with_incoming_shutdown(service, incoming, stop))
         } else {
             let incoming = TcpIncoming::from(self.listener).with_nodelay(Some(true));
@@ -200,7 +194,7 @@ async fn follow(
 fn builder(config: &ReceiveConfig) -> Server {
     Server::builder()
         .http2_keepalive_interval(Some(Duration::from_secs(config.keepalive_s)))
-        .http2_keepalive_timeout(Some(Duration::from_secs(20)))
+        .http2_keepalive_timeout(Some(Duration::from_secs(config.keepalive_s.min(20))))
         .initial_stream_window_size(512 * 1024)
         .initial_connection_window_size(1024 * 1024)
         .max_concurrent_streams(MAX_STREAMS_PER_CONNECTION)
@@ -212,6 +206,7 @@ pub(super) struct Shared {
     pub(super) journal: Journal,
     pub(super) metrics: Metrics,
     pub(super) live: LiveStreams,
+    pub(super) audit: Audit,
     pub(super) rates: Rates,
     pub(super) shutdown: watch::Receiver<bool>,
     /// Bytes of payload that may wait, over all streams.
@@ -219,12 +214,9 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// Audits and counts a sender that is not listened to, in this order: who
-    /// sees the count finds the record.
+    /// Audits and counts a sender that is not listened to.
     pub(super) fn deny(&self, denial: &Denial, peer: Option<SocketAddr>) -> Status {
-        let reason = denial.reason();
-        warn!(reason, ?peer, %denial, "denied a sender");
-        self.metrics.denied.get_or_create(&Reason { reason }).inc();
+        self.audit.denied(denial.reason(), peer, denial);
         denial.status()
     }
 
@@ -246,54 +238,17 @@ impl Shared {
         Ok(live)
     }
 
-    /// Who a chain of certificates speaks for, and its place among the streams.
-    fn meet(
-        &self,
-        chain: &[CertificateDer<'_>],
-        peer: Option<SocketAddr>,
-    ) -> Result<(Speaker, Option<Live>), Denial> {
-        let leaf = chain.first().map(AsRef::as_ref).unwrap_or_default();
-        let speaker = Speaker::of_certificate(leaf)?;
-        let live = peer.map(|peer| self.enter(&speaker, peer.ip()));
-        Ok((speaker, live.transpose()?))
-    }
-}
-
-struct Service {
-    shared: Arc<Shared>,
-}
-
-#[tonic::async_trait]
-impl Gateway for Service {
-    type ReportStream = BoxStream<'static, Result<Receipt, Status>>;
-
-    async fn report(
-        &self,
-        request: Request<Streaming<Batch>>,
-    ) -> Result<Response<Self::ReportStream>, Status> {
-        let peer = request.remote_addr();
-        let (speaker, live) = match request.peer_certs() {
-            Some(chain) => {
-                let met = self.shared.meet(&chain, peer);
-                let (speaker, live) = met.map_err(|denial| self.shared.deny(&denial, peer))?;
-                (Some(speaker), live)
-            }
-            None if self.shared.config.tls.is_some() => {
-                return Err(self.shared.deny(&Denial::NoCertificate, peer));
-            }
-            None => (None, None),
-        };
-        let sender = Sender {
-            speaker,
-            live,
-            local: request.local_addr(),
-            peer,
-        };
-        let conversation = Conversation::new(self.shared.clone(), sender, request.into_inner());
-        let receipts = futures_util::stream::unfold(conversation, |mut conversation| async {
-            let said = conversation.next().await?;
-            Some((said, conversation))
-        });
-        Ok(Response::new(receipts.boxed()))
+    /// Who calls under a certificate, and its place among the streams.
+    pub(super) fn meet(&self, caller: &Caller) -> Result<Sender, Denial> {
+        let speaker = caller.speaker.clone()?;
+        let live = self.enter(&speaker, caller.peer.ip())?;
+        Ok(Sender {
+            speaker: Some(speaker),
+            live: Some(live),
+            bucket: None,
+            local: caller.local,
+            peer: Some(caller.peer),
+            caller: Some(caller.clone()),
+        })
     }
 }

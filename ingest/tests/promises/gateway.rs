@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use clickhouse::Client;
 use kbwatch_clickhouse_engine::testing::{TestEngine, engine};
-use kbwatch_ingest::config::{ReceiveConfig, StoreConfig, TlsConfig};
+use kbwatch_ingest::config::{ReceiveConfig, StoreConfig, TlsConfig, TlsVersion};
 use kbwatch_ingest::pki::{Authority, CertifiedKey};
 use kbwatch_ingest::receive::{Gate, ReceiveError};
 use kbwatch_ingest::store::{self, Feed, StoreError};
@@ -65,6 +65,7 @@ impl Guarded {
                 key,
                 client_ca,
                 client_crl: Some(list),
+                min_version: TlsVersion::default(),
             }),
             ..receive.clone()
         };
