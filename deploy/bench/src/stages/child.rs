@@ -1,11 +1,12 @@
 //! What is measured, in a process of its own.
 
 use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
 
 use clickhouse::Client;
-use kbwatch_ingest::config::{KafkaConfig, ReceiveConfig, StoreConfig};
+use kbwatch_ingest::config::{KafkaConfig, ReceiveConfig, StoreConfig, TlsConfig, TlsVersion};
 use kbwatch_ingest::receive::Gate;
 use kbwatch_ingest::store::{self, Feed};
 use kbwatch_ingest::{Journal, Metrics};
@@ -90,8 +91,9 @@ fn complain(error: &Failure) {
 fn run(arguments: &[&str]) -> Result<(), Failure> {
     let runtime = tokio::runtime::Runtime::new()?;
     match arguments {
-        ["echo"] => runtime.block_on(echo()),
-        ["gateway"] => runtime.block_on(gateway_of_memory()),
+        ["echo", ..] => runtime.block_on(echo()),
+        ["gateway", _] => runtime.block_on(gateway_of_memory(None)),
+        ["gateway-tls", folder] => runtime.block_on(gateway_of_memory(Some(files(folder)))),
         ["gateway", brokers, topic] => runtime.block_on(gateway_of_kafka(brokers, topic)),
         ["produce", brokers, topic, path] => say(limits::produce(brokers, topic, &kept(path)?)?),
         ["store", path, url, user, password, database] => {
@@ -122,17 +124,32 @@ async fn echo() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Over a journal in which everything is durable at once.
-async fn gateway_of_memory() -> Result<(), Failure> {
+/// Over a journal in which everything is durable at once; groups are answered
+/// together, as the store does.
+async fn gateway_of_memory(tls: Option<TlsConfig>) -> Result<(), Failure> {
     let (journal, mut entries) = Journal::direct(1_024);
     tokio::spawn(async move {
-        while let Some(entry) = entries.recv().await {
-            if entry.durable.send(()).is_err() {
-                return;
+        let mut group = Vec::new();
+        while entries.recv_many(&mut group, 1_024).await > 0 {
+            for entry in group.drain(..) {
+                // Whoever waited may have gone.
+                entry.durable.send(()).unwrap_or_default();
             }
         }
     });
-    gateway(journal).await
+    gateway(journal, tls).await
+}
+
+/// Certificates as they lie in a folder.
+fn files(folder: &str) -> TlsConfig {
+    let folder = Path::new(folder);
+    TlsConfig {
+        cert: folder.join("gateway.pem"),
+        key: folder.join("gateway.key"),
+        client_ca: folder.join("ca.pem"),
+        client_crl: Some(folder.join("crl.pem")),
+        min_version: TlsVersion::default(),
+    }
 }
 
 async fn gateway_of_kafka(brokers: &str, topic: &str) -> Result<(), Failure> {
@@ -141,12 +158,13 @@ async fn gateway_of_kafka(brokers: &str, topic: &str) -> Result<(), Failure> {
         topic: topic.to_owned(),
         ..KafkaConfig::default()
     };
-    gateway(Journal::kafka(&kafka).await?).await
+    gateway(Journal::kafka(&kafka).await?, None).await
 }
 
-async fn gateway(journal: Journal) -> Result<(), Failure> {
+async fn gateway(journal: Journal, tls: Option<TlsConfig>) -> Result<(), Failure> {
     let config = ReceiveConfig {
         listen: ([127, 0, 0, 1], 0).into(),
+        tls,
         device_bytes_per_s: u32::MAX,
         ..ReceiveConfig::default()
     };
