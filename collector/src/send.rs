@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use kbwatch_proto::telemetry::Outcome;
+use kbwatch_proto::telemetry::{Outcome, Receipt};
 use rustls::pki_types::InvalidDnsNameError;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -95,6 +95,8 @@ pub struct Sender {
     /// Since when batches are under way without any receipt.
     silent_since: Option<Instant>,
     receipt_timeout: Duration,
+    /// Longest pause that a gateway may ask for.
+    longest_pause: Duration,
     task: JoinHandle<()>,
 }
 
@@ -115,6 +117,7 @@ impl Sender {
             paused_until: None,
             silent_since: None,
             receipt_timeout: millis(config.receipt_timeout_ms),
+            longest_pause: millis(config.backoff_max_ms),
             task: tokio::spawn(keep_connected(settings, tell)),
         })
     }
@@ -192,9 +195,7 @@ impl Sender {
                 exchanged.receipts += 1;
                 self.silent_since = None;
                 if receipt.outcome() == Outcome::Retry {
-                    let pause = u64::from(receipt.retry_after_ms);
-                    // Spread, so that a busy gateway is not met by all at once.
-                    let pause = Duration::from_millis(pause + fastrand::u64(0..=pause / 4));
+                    let pause = pause_after(&receipt, self.longest_pause);
                     self.paused_until = self.paused_until.max(Some(Instant::now() + pause));
                 }
                 collector.on_receipt(&receipt);
@@ -244,6 +245,33 @@ impl Drop for Sender {
     }
 }
 
+/// How long to wait after RETRY: as long as was asked for, within bounds, and
+/// spread, so that a busy gateway is not met by all at once.
+fn pause_after(receipt: &Receipt, longest: Duration) -> Duration {
+    let asked = Duration::from_millis(u64::from(receipt.retry_after_ms)).min(longest);
+    asked + asked.mul_f64(fastrand::f64() / 4.0)
+}
+
 fn millis(ms: u32) -> Duration {
     Duration::from_millis(u64::from(ms))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_gateway_can_silence_a_device_for_longer_than_the_longest_backoff() {
+        let longest = Duration::from_secs(600);
+        let pause = |retry_after_ms| {
+            let receipt = Receipt {
+                retry_after_ms,
+                ..Receipt::default()
+            };
+            pause_after(&receipt, longest)
+        };
+        assert!(pause(u32::MAX) <= longest.mul_f64(1.25));
+        assert!(pause(1_000) >= Duration::from_secs(1));
+        assert!(pause(1_000) <= Duration::from_millis(1_250));
+    }
 }

@@ -49,19 +49,22 @@ impl Collector {
             tracing::debug!(receipt.batch_seq, "receipt for another process passed over");
             return;
         }
-        self.answers += 1;
         match receipt.outcome() {
             Outcome::Durable => {
+                self.answers += 1;
                 if let Some(batch) = self.take_answered(receipt.batch_seq) {
                     self.counts.durable_batches += 1;
                     self.counts.durable_events += u64::from(batch.event_count);
                 }
             }
             Outcome::Refused => {
+                self.answers += 1;
                 if let Some(batch) = self.take_answered(receipt.batch_seq) {
                     self.keep_refused(&batch, &receipt.reason);
                 }
             }
+            // No answer: who sits before a store that is away for a week says
+            // this, and logs rotate away all the same.
             Outcome::Retry | Outcome::Unspecified => {
                 self.counts.retries += 1;
                 self.outbox.send_again(receipt.batch_seq);

@@ -1,7 +1,7 @@
 //! Batches that someone carries rather than a collector that follows: handed
 //! over until each has its final answer.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use kbwatch_proto::telemetry::{Batch, GatewayClient, Outcome, Receipt};
@@ -86,14 +86,15 @@ async fn attempt(
     }
     let window = settings.in_flight.max(1);
     let (tell, outgoing) = mpsc::channel(window);
-    let mut under_way = 0;
+    let mut under_way = BTreeSet::new();
+    let mut progress = Instant::now();
     fill(&tell, &mut waiting, &mut under_way);
     let channel = settings.connect().await.map_err(Broken::Lost)?;
     let mut client = GatewayClient::new(channel);
     let opened = timeout(patience, client.report(ReceiverStream::new(outgoing))).await;
     let opened = opened.map_err(|_| Broken::Lost("no answer in time".to_owned()))?;
     let mut answers = opened.map_err(|status| broken(&status))?.into_inner();
-    while under_way > 0 {
+    while !under_way.is_empty() {
         let answer = timeout(patience, answers.message()).await;
         let answer = answer.map_err(|_| Broken::Lost("no receipt in time".to_owned()))?;
         let Some(receipt) = answer.map_err(|status| broken(&status))? else {
@@ -102,12 +103,18 @@ async fn attempt(
         let known = batches
             .iter()
             .find(|batch| batch.batch_seq == receipt.batch_seq && batch.epoch == receipt.epoch);
-        let Some(batch) = known else {
+        // An answer that was given before counts once.
+        let Some(batch) = known.filter(|batch| under_way.remove(&batch.batch_seq)) else {
             continue;
         };
-        under_way -= 1;
         match receipt.outcome() {
-            Outcome::Durable | Outcome::Refused => receipts.push(receipt),
+            Outcome::Durable | Outcome::Refused => {
+                receipts.push(receipt);
+                progress = Instant::now();
+            }
+            Outcome::Retry | Outcome::Unspecified if progress.elapsed() >= patience => {
+                return Err(Broken::Lost("the gateway only asks to wait".to_owned()));
+            }
             Outcome::Retry | Outcome::Unspecified => {
                 let pause = u64::from(receipt.retry_after_ms).clamp(10, 60_000);
                 tokio::time::sleep(Duration::from_millis(pause)).await;
@@ -120,16 +127,16 @@ async fn attempt(
 }
 
 /// Hands over as much as the window allows; it is as wide as the channel.
-fn fill(tell: &mpsc::Sender<Batch>, waiting: &mut VecDeque<&Batch>, under_way: &mut usize) {
-    while *under_way < tell.max_capacity()
+fn fill(tell: &mpsc::Sender<Batch>, waiting: &mut VecDeque<&Batch>, under_way: &mut BTreeSet<u64>) {
+    while under_way.len() < tell.max_capacity()
         && let Ok(slot) = tell.try_reserve()
         && let Some(batch) = waiting.pop_front()
     {
+        under_way.insert(batch.batch_seq);
         slot.send(Batch {
             sent_at_ms: now_ms(),
             ..batch.clone()
         });
-        *under_way += 1;
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::fs;
 use std::path::PathBuf;
 
+use kbwatch_collector::Collector;
 use kbwatch_proto::telemetry::Outcome;
 
 use crate::world::{Notes, START_MS, World, receipt};
@@ -18,17 +19,38 @@ fn folder_len(path: &std::path::Path) -> u64 {
 }
 
 /// Lets an hour pass in steps of ten minutes.
-fn pass_hour(world: &mut World, collector: &mut kbwatch_collector::Collector) {
+fn pass_hour(world: &mut World, collector: &mut Collector) {
+    pass_hour_beside(world, collector, &mut |_, _| {});
+}
+
+/// As [`pass_hour`], with something that answers, or does not, at each step.
+fn pass_hour_beside(
+    world: &mut World,
+    collector: &mut Collector,
+    answer: &mut dyn FnMut(&mut Collector, i64),
+) {
     for _ in 0..6 {
         while collector.step(world.now_ms).more {
             world.tick(1_000);
         }
+        answer(collector, world.now_ms);
         world.tick(HOUR_MS / 6);
     }
 }
 
 #[test]
 fn a_week_without_a_server_loses_nothing_although_archives_are_deleted() {
+    survive_a_week(&mut |_, _| {});
+}
+
+#[test]
+fn a_week_in_which_the_gateway_only_says_retry_loses_nothing_either() {
+    survive_a_week(&mut |collector, now_ms| {
+        Notes::default().take_all(collector, now_ms, Outcome::Retry);
+    });
+}
+
+fn survive_a_week(answer: &mut dyn FnMut(&mut Collector, i64)) {
     let mut world = World::new();
     world.config.batch_max_events = 50;
     world.config.outbox_max_batches = 8;
@@ -39,7 +61,7 @@ fn a_week_without_a_server_loses_nothing_although_archives_are_deleted() {
         if hour % 8 == 7 {
             archives.extend(world.rotate());
         }
-        pass_hour(&mut world, &mut collector);
+        pass_hour_beside(&mut world, &mut collector, answer);
         // Windows keeps few of them.
         if archives.len() > 2 {
             fs::remove_file(archives.pop_front().unwrap()).unwrap();
