@@ -65,7 +65,8 @@ impl ChannelSpool {
         if fs::metadata(&self.path).is_ok_and(|found| found.len() > self.max_len) {
             fs::rename(&self.path, self.folder.join(OLD_NAME))?;
         }
-        let mut text = String::new();
+        // Ends whatever a torn write left behind.
+        let mut text = String::from("\n");
         for (_, xml) in records {
             text.push_str(xml);
             text.push('\n');
@@ -75,6 +76,8 @@ impl ChannelSpool {
             .append(true)
             .open(&self.path)?;
         file.write_all(text.as_bytes())?;
+        // The note must not be on the disk before the records are.
+        file.sync_data()?;
         self.last.insert(channel.to_owned(), highest);
         let fresh = self.folder.join("events.json.new");
         fs::write(&fresh, serde_json::to_vec(&self.last)?)?;
@@ -109,7 +112,22 @@ mod tests {
         assert_eq!((again.last("System"), again.last("Setup")), (9, 3));
         assert_eq!(again.last("Security"), 0);
         let text = fs::read_to_string(&again.path).unwrap();
-        assert_eq!(text.lines().count(), 3);
+        assert_eq!(text.lines().filter(|line| !line.is_empty()).count(), 3);
+    }
+
+    #[test]
+    fn a_record_behind_a_torn_write_is_read_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut spool = ChannelSpool::open(folder.path());
+        fs::write(&spool.path, "<Event xmlns='x'><System><EventID>20").unwrap();
+        let failed = "<Event><System>\
+            <Provider Name='Microsoft-Windows-WindowsUpdateClient'/><EventID>20</EventID>\
+            <EventRecordID>8</EventRecordID><Channel>System</Channel></System><EventData>\
+            <Data Name='errorCode'>0x800f0985</Data></EventData></Event>";
+        spool.append("System", &[(8, failed.to_owned())]).unwrap();
+        let parsed = crate::parse::parse_file(&spool.path, None, "pc-1").unwrap();
+        let codes: Vec<_> = parsed.events.iter().map(|event| event.hresult).collect();
+        assert_eq!(codes, [Some(0x800f_0985)]);
     }
 
     #[test]

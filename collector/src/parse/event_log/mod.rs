@@ -23,10 +23,11 @@ use super::report::{Report, log_name, put};
 use super::split::Line;
 use super::{scan, time};
 
-/// Reads a stretch of bytes that ends with an `<Event>` element.
+/// Reads a stretch of bytes that ends with an `<Event>` element. What stands
+/// before its last start is the rest of one that was torn.
 pub(crate) fn read_line(element: &Line<'_>, report: &mut Report<'_>) {
     let text = String::from_utf8_lossy(element.text);
-    if let Some(start) = text.find("<Event ").or_else(|| text.find("<Event>")) {
+    if let Some(start) = text.rfind("<Event ").max(text.rfind("<Event>")) {
         read_element(&text[start..], report);
     }
 }

@@ -17,6 +17,9 @@ pub(super) fn read(raw: &RawEvent, report: &Report<'_>) -> Option<UpdateEvent> {
         2 => (Phase::Install, EventResult::Success),
         3 => (Phase::Install, failure),
         4 => (Phase::Install, EventResult::PendingReboot),
+        5 => (Phase::Install, feature_result(code)),
+        // Failed, and the package is partially installed now.
+        6 => (Phase::Install, failure),
         7..=16 => (Phase::FeatureInstall, feature_result(code)),
         1013 => (Phase::CorruptionRepair, EventResult::Start),
         1014 | 1015 if code.is_some_and(|code| code != 0) => (Phase::CorruptionRepair, failure),
@@ -31,7 +34,18 @@ pub(super) fn read(raw: &RawEvent, report: &Report<'_>) -> Option<UpdateEvent> {
     } else {
         package(&mut event, raw);
     }
+    if raw.event_number == 2 && event.phase == Phase::Install && !is_installed(&event.target_state)
+    {
+        // Reached a state on the way, or gave way to a newer package.
+        event.result = EventResult::Info;
+    }
     Some(event)
+}
+
+/// Whether a package that reached this state is in use; one that names none is
+/// believed.
+fn is_installed(state: &str) -> bool {
+    matches!(state, "" | "Installed" | "Permanent")
 }
 
 fn feature_result(code: Option<u32>) -> EventResult {
@@ -62,31 +76,39 @@ fn package(event: &mut UpdateEvent, raw: &RawEvent) {
     }
 }
 
-/// A package state in words.
+/// A package state in words: from its number, which no language changes, else
+/// as printed.
 fn state<'a>(raw: &'a RawEvent, names: &[&str]) -> &'a str {
     for name in names {
-        let words = raw.value(&[&format!("{name}Textized")]);
-        if !words.is_empty() {
+        let number = raw.value(&[name]);
+        if let Some(words) = state_words(number) {
             return words;
         }
-        let number = raw.value(&[name]);
+        let printed = raw.value(&[&format!("{name}Textized")]);
+        if !printed.is_empty() {
+            return printed;
+        }
         if !number.is_empty() {
-            return match number {
-                "5000" => "Absent",
-                "5005" => "Uninstall Pending",
-                "5032" => "Resolved",
-                "5048" => "Staging",
-                "5064" => "Staged",
-                "5080" => "Superseded",
-                "5096" => "Install Pending",
-                "5101" => "Partially Installed",
-                "5112" => "Installed",
-                "5128" => "Permanent",
-                other => other,
-            };
+            return number;
         }
     }
     ""
+}
+
+fn state_words(number: &str) -> Option<&'static str> {
+    Some(match number {
+        "5000" => "Absent",
+        "5005" => "Uninstall Pending",
+        "5032" => "Resolved",
+        "5048" => "Staging",
+        "5064" => "Staged",
+        "5080" => "Superseded",
+        "5096" => "Install Pending",
+        "5101" => "Partially Installed",
+        "5112" => "Installed",
+        "5128" => "Permanent",
+        _ => return None,
+    })
 }
 
 fn repair_totals(event: &mut UpdateEvent, raw: &RawEvent) {
