@@ -1,5 +1,6 @@
 //! What is said of a cluster: members, damage, causes, remedy.
 
+mod outside;
 #[cfg(test)]
 mod rings;
 mod waiting;
@@ -23,6 +24,7 @@ use crate::picture::series;
 use crate::remedy::{Depot, Situation, Trouble, remedy};
 use crate::view::{CauseCandidate, Cluster, DamageGroup, MemberDevice, Remedy};
 
+use self::outside::outside;
 use self::waiting::waiting;
 
 /// Facts that people ask for beside a member.
@@ -187,6 +189,7 @@ pub(crate) fn describe(
         tried: row.tried,
         usual_rate: row.usual_rate,
         p_value: row.p_value,
+        outside: outside(ending.hresult).unwrap_or_default().to_owned(),
         devices: members
             .iter()
             .map(|(standing, at_ms)| member(standing, *at_ms, ending, around.fleet))

@@ -8,8 +8,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use kbwatch_proto::identity::DROPPED_PREFIX;
+use kbwatch_proto::words::EventResult;
 
-use crate::attempts::{Clock, KbAttempts, Level, Outcome};
+use crate::attempts::{
+    Clock, KbAttempts, Knowledge, Level, Outcome, Record, Stand, is_damage, join, switched_off_at,
+};
 use crate::facts::{Facts, FactsRevision, Words};
 use crate::kb::Build;
 
@@ -124,11 +127,22 @@ impl Device {
     fn level_by_history(&self, at_ms: i64) -> Option<Build> {
         let succeeded = self.kbs.iter().filter(|kb| {
             kb.attempts.iter().any(|attempt| {
-                attempt.ended_at_ms <= at_ms
-                    && attempt.stand == crate::attempts::Stand::Closed(Outcome::Succeeded)
+                attempt.ended_at_ms <= at_ms && attempt.stand == Stand::Closed(Outcome::Succeeded)
             })
         });
         succeeded.filter_map(|kb| kb.build).max()
+    }
+
+    /// Takes the next revision of its facts, in order of reading.
+    pub(crate) fn take_facts(&mut self, observed_at_ms: i64, facts: Facts) {
+        match self.facts.last_mut() {
+            Some(last) if last.facts == facts => last.confirmed_at_ms = observed_at_ms,
+            _ => self.facts.push(FactsRevision {
+                observed_at_ms,
+                confirmed_at_ms: observed_at_ms,
+                facts,
+            }),
+        }
     }
 
     /// The clock for its attempts.
@@ -139,6 +153,21 @@ impl Device {
             gone_silent_ms,
         }
     }
+}
+
+/// Latest sign of damage that no whole repair and no verified update followed.
+fn corrupt_at(device: &Device, records: &[Record]) -> Option<i64> {
+    let flagged = |r: &&Record| is_damage(r) || r.result == EventResult::StoreMarkedCorrupt;
+    let damaged = records.iter().filter(flagged).map(|r| r.at_ms).max()?;
+    let mended = records.iter().filter(|r| r.result == EventResult::Repaired);
+    let mended = mended.map(|record| record.at_ms).max();
+    let verified = device.kbs.iter().flat_map(|kb| &kb.attempts);
+    let verified = verified
+        .filter(|a| a.stand == Stand::Closed(Outcome::Succeeded))
+        .map(|attempt| attempt.ended_at_ms)
+        .max();
+    let healed = mended.max(verified).is_some_and(|at| at > damaged);
+    (!healed).then_some(damaged)
 }
 
 /// Build and UBR in a revision of facts.
@@ -173,6 +202,22 @@ impl Fleet {
         });
         self.numbers.insert(id, number);
         number
+    }
+
+    /// Takes all records of a device and joins them anew.
+    pub(crate) fn take_records(
+        &mut self,
+        number: usize,
+        records: &[Record],
+        knowledge: Knowledge<'_>,
+    ) {
+        let words = &self.words;
+        let Some(device) = self.devices.get_mut(number) else {
+            return;
+        };
+        device.kbs = join(records, &device.levels(words), knowledge);
+        device.corrupt_at_ms = corrupt_at(device, records);
+        device.off_at_ms = switched_off_at(records);
     }
 
     /// The device of that name.

@@ -14,7 +14,7 @@ use crate::judge::Judge;
 use crate::kb::KbTable;
 use crate::keep::{KeepError, keep};
 use crate::ledger::Ledger;
-use crate::load::memory::{read_birth, read_declared, read_memory};
+use crate::load::memory::{Memory, read_birth, read_declared, read_memory};
 use crate::load::{LoadError, Loader, Reader, read_understood};
 use crate::look::Look;
 use crate::releases::Rollouts;
@@ -68,6 +68,20 @@ pub(crate) struct Mind {
     pub(crate) ledger: Ledger,
     pub(crate) rollouts: Rollouts,
     pub(crate) answers: Answers,
+}
+
+impl Mind {
+    /// Goes on from what earlier runs kept.
+    pub(crate) fn remember(config: &AnalyzerConfig, memory: Memory) -> Self {
+        Self {
+            ledger: Ledger::remember(&memory),
+            judge: Judge::remember(memory.clusters),
+            outbox: Outbox::remember(config.webhooks.clone(), memory.alerts),
+            codes: CodeMemory::remember(memory.codes),
+            rollouts: Rollouts::default(),
+            answers: Answers::default(),
+        }
+    }
 }
 
 impl Analyzer {
@@ -170,14 +184,7 @@ impl Analyzer {
 /// Reads what earlier runs kept.
 async fn wake(config: &AnalyzerConfig, client: &clickhouse::Client) -> Result<Mind, LoadError> {
     let memory = read_memory(client).await?;
-    Ok(Mind {
-        ledger: Ledger::remember(&memory),
-        judge: Judge::remember(memory.clusters),
-        outbox: Outbox::remember(config.webhooks.clone(), memory.alerts),
-        codes: CodeMemory::remember(memory.codes),
-        rollouts: Rollouts::default(),
-        answers: Answers::default(),
-    })
+    Ok(Mind::remember(config, memory))
 }
 
 /// Cycles and serves the web face until `shutdown` turns true.

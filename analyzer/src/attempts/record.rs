@@ -1,5 +1,6 @@
 //! One stored update event, as far as attempts are made of it.
 
+use kbwatch_proto::event::UpdateEvent;
 use kbwatch_proto::ids::EventId;
 use kbwatch_proto::words::{EventResult, Phase, SourceKind};
 
@@ -46,4 +47,34 @@ pub struct Record {
     pub target_state: String,
     /// A reboot is needed to finish.
     pub reboot_required: Option<bool>,
+}
+
+impl From<&UpdateEvent> for Record {
+    /// Of an event whose time in UTC is known; else its printed time stands.
+    fn from(event: &UpdateEvent) -> Self {
+        let extra = |key: &str| event.extra.get(key).cloned().unwrap_or_default();
+        let at_ms = event.occurred_at_ms.or(event.printed_at_ms);
+        Self {
+            event_id: event.event_id,
+            version: (u64::from(event.completeness) << 32) | u64::from(event.parser_version),
+            source_kind: event.source_kind,
+            phase: event.phase,
+            result: event.result,
+            at_ms: at_ms.unwrap_or(event.observed_at_ms),
+            hresult: event.hresult,
+            kb: event.kb.clone(),
+            package: event.package.clone(),
+            title: event.title.clone(),
+            source: event.source.clone(),
+            detail: extra("detail"),
+            shutdown_kind: extra("operation"),
+            component: event.component.clone(),
+            component_version: event.component_version.clone(),
+            arch: event.arch.clone(),
+            file: event.file.clone(),
+            hash_expected: event.hash_expected.clone(),
+            target_state: event.target_state.clone(),
+            reboot_required: event.reboot_required,
+        }
+    }
 }

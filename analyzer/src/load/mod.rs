@@ -17,12 +17,9 @@ mod understood;
 use std::collections::HashSet;
 
 use crate::attempts::Knowledge;
-use crate::attempts::{Record, is_damage, join, switched_off_at};
-use crate::facts::FactsRevision;
-use crate::fleet::{Device, Fleet};
+use crate::fleet::Fleet;
 use crate::kb::KbTable;
 use changes::Watched;
-use kbwatch_proto::words::EventResult;
 use learn::{Pair, concerned, learn};
 use rows::{CountRow, EVENT_COLUMNS, EventRow, FactsRow, PresenceRow, records};
 
@@ -192,14 +189,7 @@ impl Loader {
             if cleared.insert(number) {
                 device.facts.clear();
             }
-            match device.facts.last_mut() {
-                Some(last) if last.facts == facts => last.confirmed_at_ms = row.observed_ms,
-                _ => device.facts.push(FactsRevision {
-                    observed_at_ms: row.observed_ms,
-                    confirmed_at_ms: row.observed_ms,
-                    facts,
-                }),
-            }
+            device.take_facts(row.observed_ms, facts);
         }
         Ok(())
     }
@@ -269,16 +259,11 @@ impl Loader {
     fn take_device(&self, fleet: &mut Fleet, kbs: &KbTable, rows: Vec<EventRow>) -> Option<usize> {
         let number = fleet.number(&rows.first()?.device_id);
         let records = records(rows);
-        let words = &fleet.words;
-        let device = fleet.devices.get_mut(number)?;
-        let levels = device.levels(words);
         let knowledge = Knowledge {
             kbs,
             ignored: &self.ignored,
         };
-        device.kbs = join(&records, &levels, knowledge);
-        device.corrupt_at_ms = corrupt_at(device, &records);
-        device.off_at_ms = switched_off_at(&records);
+        fleet.take_records(number, &records, knowledge);
         Some(number)
     }
 }
@@ -300,21 +285,6 @@ fn forget(fleet: &mut Fleet, ids: Option<&[String]>) -> Vec<usize> {
         }
     }
     numbers
-}
-
-/// Latest sign of damage that no whole repair and no verified update followed.
-fn corrupt_at(device: &Device, records: &[Record]) -> Option<i64> {
-    let flagged = |r: &&Record| is_damage(r) || r.result == EventResult::StoreMarkedCorrupt;
-    let damaged = records.iter().filter(flagged).map(|r| r.at_ms).max()?;
-    let mended = records.iter().filter(|r| r.result == EventResult::Repaired);
-    let mended = mended.map(|record| record.at_ms).max();
-    let verified = device.kbs.iter().flat_map(|kb| &kb.attempts);
-    let verified = verified
-        .filter(|a| a.stand == crate::attempts::Stand::Closed(crate::attempts::Outcome::Succeeded))
-        .map(|attempt| attempt.ended_at_ms)
-        .max();
-    let healed = mended.max(verified).is_some_and(|at| at > damaged);
-    (!healed).then_some(damaged)
 }
 
 fn only(ids: Option<&[String]>) -> &'static str {

@@ -63,6 +63,9 @@ pub struct Cluster {
     pub p_value: Option<f64>,
     /// Members, by device id.
     pub devices: Vec<MemberDevice>,
+    /// Where the trouble lies if the update is not to blame: `server`, `proxy`,
+    /// `time`, `policy`, `disk`; empty where it may be the update's fault.
+    pub outside: String,
     /// What is broken, the most shared first.
     pub damage: Vec<DamageGroup>,
     /// What the members share, best first.

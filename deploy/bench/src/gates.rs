@@ -104,6 +104,13 @@ impl Hits {
         self.missed += count(truth.difference(said).count());
     }
 
+    /// Adds what was counted elsewhere.
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.right += other.right;
+        self.wrong += other.wrong;
+        self.missed += other.missed;
+    }
+
     /// Harmonic mean of precision and recall; 1 where there was nothing to say
     /// and nothing was said.
     pub(crate) fn f1(self) -> f64 {

@@ -5,6 +5,7 @@
 //! alternately, with at least five pairs; a run in which lines were lost is
 //! void.
 
+mod analyzer;
 mod collector;
 mod cpu;
 mod evtx;
@@ -36,6 +37,12 @@ struct Arguments {
     /// Seed of the generated logs, tables and fleets.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Part of the analyzer's worlds that is played.
+    #[arg(long, default_value_t = 100)]
+    percent: u64,
+    /// Only this family of the analyzer's worlds, S0 to S17.
+    #[arg(long)]
+    only: Option<String>,
     /// Exit with 3 where a floor is missed.
     #[arg(long)]
     strict: bool,
@@ -78,6 +85,10 @@ const LIST: &[(&str, &str)] = &[
         "append to visible: events/s, latency, CPU by stage, on both journals",
     ),
     (
+        "analyzer",
+        "false calls, bad updates, exact causes over whole simulated rollouts, beside simple rivals",
+    ),
+    (
         "explain",
         "exact causes of tables of many families and levels of noise, beside simple rivals",
     ),
@@ -103,6 +114,14 @@ impl Measured {
 fn measure(name: &str, arguments: &Arguments) -> Option<Result<Measured, Failure>> {
     let seed = arguments.seed;
     let ratios = match name {
+        "analyzer" => {
+            let course = analyzer::Course {
+                seed,
+                percent: arguments.percent,
+                only: arguments.only.as_deref(),
+            };
+            return Some(Ok(Measured::Gates(analyzer::measure(course))));
+        }
         "explain" => return Some(explain::measure(seed).map(Measured::Gates)),
         "parse" => parse::measure(seed),
         "evtx" => evtx::measure(),

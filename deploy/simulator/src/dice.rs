@@ -42,6 +42,30 @@ impl Dice {
         self.unit() < of_one
     }
 
+    /// A throw of the standard normal distribution.
+    pub fn normal(&mut self) -> f64 {
+        let (radius, angle) = (self.unit().max(1e-300), self.unit());
+        (-2.0 * radius.ln()).sqrt() * (std::f64::consts::TAU * angle).cos()
+    }
+
+    /// A throw of the gamma distribution of that shape (Marsaglia and Tsang).
+    pub fn gamma(&mut self, shape: f64) -> f64 {
+        if shape < 1.0 {
+            let boost = self.unit().max(1e-300).powf(1.0 / shape.max(1e-9));
+            return self.gamma(shape + 1.0) * boost;
+        }
+        let d = shape - 1.0 / 3.0;
+        let c = 1.0 / (9.0 * d).sqrt();
+        loop {
+            let normal = self.normal();
+            let v = (1.0 + c * normal).powi(3);
+            let accept = 0.5 * normal * normal + d - d * v + d * v.max(1e-300).ln();
+            if v > 0.0 && self.unit().max(1e-300).ln() < accept {
+                return d * v;
+            }
+        }
+    }
+
     /// 64 random bits.
     pub fn bits(&mut self) -> u64 {
         self.0.random_range(0..=u64::MAX)

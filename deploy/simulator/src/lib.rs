@@ -16,3 +16,4 @@ pub mod run;
 pub mod scenario;
 pub mod story;
 pub mod truth;
+pub mod worlds;

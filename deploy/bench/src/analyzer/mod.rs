@@ -1,0 +1,127 @@
+//! Does the analyzer call what must be called, say why, and keep silent
+//! otherwise?
+//!
+//! Whole rollouts of simulated fleets are played to the analyzer's own code,
+//! from update events to what a page would show. The seeds of a run are its
+//! own, so no figure stems from worlds that anything was tuned on.
+
+mod play;
+mod rivals;
+mod score;
+mod shift;
+mod table;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use kbwatch_simulator::worlds::{Scenario, World};
+
+use self::score::Tally;
+use crate::gates::Gate;
+
+/// How many worlds of each family are played. Seven families are null: in them
+/// nothing must be called.
+const WORLDS: [(Scenario, u64); 18] = [
+    (Scenario::S0, 60),
+    (Scenario::S1, 40),
+    (Scenario::S2, 40),
+    (Scenario::S3, 30),
+    (Scenario::S4, 20),
+    (Scenario::S5, 12),
+    (Scenario::S6, 30),
+    (Scenario::S7, 40),
+    (Scenario::S8, 10),
+    (Scenario::S9, 40),
+    (Scenario::S10, 15),
+    (Scenario::S11, 30),
+    (Scenario::S12, 30),
+    (Scenario::S13, 30),
+    (Scenario::S14, 40),
+    (Scenario::S15, 10),
+    (Scenario::S16, 50),
+    (Scenario::S17, 40),
+];
+
+/// Streams of each shift of the rate.
+const STREAMS: u64 = 15;
+
+/// Which worlds are played.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Course<'a> {
+    /// Of their own for every run.
+    pub(crate) seed: u64,
+    /// Part of all worlds, in percent.
+    pub(crate) percent: u64,
+    /// Only this family, by name.
+    pub(crate) only: Option<&'a str>,
+}
+
+/// Gates over all families.
+pub(crate) fn measure(course: Course<'_>) -> Vec<Gate> {
+    let mut plan: Vec<(Scenario, u64)> = Vec::new();
+    for (scenario, worlds) in WORLDS {
+        if course.only.is_some_and(|only| only != scenario.name()) {
+            continue;
+        }
+        let worlds = (worlds * course.percent).div_ceil(100);
+        plan.extend((0..worlds).map(|world| (scenario, course.first_seed() + world)));
+    }
+    let tally = play_all(&plan);
+    tell_misses(&tally.notes);
+    let mut gates = table::gates(&tally);
+    if course.only.is_none() {
+        let streams = (STREAMS * course.percent).div_ceil(100);
+        gates.push(shift::gate(course.first_seed(), streams));
+    }
+    gates
+}
+
+impl Course<'_> {
+    /// No two seeds of a run share a world.
+    fn first_seed(self) -> u64 {
+        self.seed.wrapping_mul(1_000_003)
+    }
+}
+
+/// What went wrong, so that a world can be looked into by its seed.
+#[expect(clippy::print_stderr, reason = "beside the table that was asked for")]
+fn tell_misses(notes: &[String]) {
+    for note in notes {
+        eprintln!("{note}");
+    }
+}
+
+/// Plays all worlds.
+fn play_all(plan: &[(Scenario, u64)]) -> Tally {
+    let tallies = on_all_cores(plan, |(scenario, seed)| {
+        Tally::of(&World::draw(*scenario, *seed))
+    });
+    let mut total = Tally::default();
+    for tally in tallies {
+        total.add(tally);
+    }
+    total
+}
+
+/// Does the work on as many threads as there are cores; answers in its order.
+fn on_all_cores<W: Sync, A: Send>(work: &[W], answer: impl Fn(&W) -> A + Sync) -> Vec<A> {
+    let next = AtomicUsize::new(0);
+    let answers = Mutex::new(Vec::with_capacity(work.len()));
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(one) = work.get(at) else { break };
+                    let answer = answer(one);
+                    let mut answers = answers.lock().unwrap_or_else(PoisonError::into_inner);
+                    answers.push((at, answer));
+                }
+            });
+        }
+    });
+    let mut answers = answers.into_inner().unwrap_or_else(PoisonError::into_inner);
+    answers.sort_by_key(|(at, _)| *at);
+    answers.into_iter().map(|(_, answer)| answer).collect()
+}
