@@ -5,7 +5,7 @@
 //! p1 ÷ p0, any other by (1 - p1) ÷ (1 - p0); in the usual world no bet gains on
 //! average, so the stake exceeds x with a chance of at most 1 ÷ x, *at whatever
 //! time one looks* (Ville's inequality). p1 is unknown: we spread the stake over
-//! a grid of rates, from twice the usual one up.
+//! a grid of rates, from twice the usual one up, more on the lower ones.
 //!
 //! **Failures report first.** Successes take a night and a reboot. So every
 //! device that *began* is bet on, and counts as not failing until it fails: the
@@ -24,8 +24,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::rate::real;
 use super::{Ending, Trial};
 
-/// Steps of the grid of alternatives: each doubles the odds.
-const GRID_STEPS: i32 = 12;
+/// Most steps of the grid of alternatives: each doubles the odds.
+const GRID_STEPS: i32 = 20;
 
 /// Highest alternative rate.
 const HIGHEST_RATE: f64 = 0.95;
@@ -113,14 +113,18 @@ pub(crate) fn e_value(counted: &Counted, usual_rate: f64) -> f64 {
     let won = real(counted.bets_won);
     let lost = real(counted.bets_lost);
     let odds = p0 / (1.0 - p0);
-    let alternatives: Vec<f64> = (1..=GRID_STEPS)
-        .map(|step| odds * 2f64.powi(step))
-        .map(|odds| (odds / (1.0 + odds)).min(HIGHEST_RATE))
-        .filter(|p1| *p1 > p0)
-        .collect();
-    let stakes = alternatives.iter().map(|p1| {
+    let (mut stakes, mut weights) = (0.0, 0.0);
+    for step in 1..=GRID_STEPS {
+        let raised = odds * 2f64.powi(step);
+        let p1 = (raised / (1.0 + raised)).min(HIGHEST_RATE);
+        // Small shifts are the likelier ones, and take the most devices to see.
+        let weight = 1.0 / f64::from(step + 1);
         let log = won * (p1 / p0).ln() + lost * ((1.0 - p1) / (1.0 - p0)).ln();
-        log.min(700.0).exp()
-    });
-    stakes.sum::<f64>() / real(alternatives.len().max(1) as u64)
+        stakes += weight * log.min(700.0).exp();
+        weights += weight;
+        if p1 >= HIGHEST_RATE {
+            break;
+        }
+    }
+    stakes / weights
 }

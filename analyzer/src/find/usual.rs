@@ -14,8 +14,10 @@ use super::{Ending, Trial};
 /// usual on up to 2 % of devices.
 const PRIOR_DEVICES: f64 = 100.0;
 
-/// Half the budget goes to codes that are known from earlier KBs.
-const SHARE_KNOWN: f64 = 0.5;
+/// Most of the budget goes to codes that are known from earlier KBs: a shift
+/// of what happens anyhow takes many devices to be seen, a code that never was
+/// takes few.
+const SHARE_KNOWN: f64 = 0.75;
 
 /// Usual rates by ending.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -88,12 +90,15 @@ impl Usual {
         (self.closed > 0).then(|| real(self.failed) / real(self.closed))
     }
 
-    /// Part of the error budget that an ending may spend. Known endings share
-    /// one half; the n-th ending to appear among the others gets 6 ÷ π²n² of
-    /// the other half, which sums to that half however many appear.
+    /// Part of the error budget that an ending may spend. Of what known endings
+    /// share, one half is spread evenly and the other by how often each is seen.
+    /// The n-th ending to appear among the others gets 6 ÷ π²n² of the rest,
+    /// which sums to that rest however many appear.
     pub(crate) fn share(&self, ending: Ending, order: usize) -> f64 {
-        if self.knows(ending) {
-            return SHARE_KNOWN / real(self.ever.len() as u64);
+        if let Some(seen) = self.ever.get(&ending) {
+            let even = 1.0 / real(self.ever.len() as u64);
+            let often = real(*seen) / real(self.ever.values().sum());
+            return SHARE_KNOWN * f64::midpoint(even, often);
         }
         let nth = real(order as u64 + 1);
         let series = std::f64::consts::PI.powi(2) / 6.0;

@@ -129,6 +129,7 @@ pub(super) fn open_cluster(now_ms: i64) -> Cluster {
         tried: 1312,
         usual_rate: Some(0.002),
         p_value: Some(3.2e-41),
+        outside: String::new(),
         devices: (0..47).map(|i| member(now_ms, i)).collect(),
         damage: vec![
             DamageGroup {
@@ -197,6 +198,7 @@ pub(super) fn closed_cluster(now_ms: i64) -> Cluster {
         tried: 1989,
         usual_rate: Some(0.0004),
         p_value: Some(0.000_02),
+        outside: String::new(),
         ..Cluster::default()
     }
 }

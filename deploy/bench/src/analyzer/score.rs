@@ -1,10 +1,11 @@
 //! What was said of worlds, against what was to be said.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kbwatch_analyzer::attempts::{KbAttempts, Outcome, Stand};
 use kbwatch_analyzer::view::{Cluster, View};
 use kbwatch_simulator::plan::{AttemptPlan, Breaks, Fate};
+use kbwatch_simulator::worlds::tries::kb_of;
 use kbwatch_simulator::worlds::truth::Cause;
 use kbwatch_simulator::worlds::{Outside, Scenario, World};
 
@@ -14,6 +15,8 @@ use crate::gates::Hits;
 
 /// The analyzer first, then the rivals.
 pub(super) const VOICES: usize = 1 + NAMES.len();
+
+type Facts = BTreeMap<String, String>;
 
 /// Sums over worlds.
 #[derive(Debug, Clone, Default)]
@@ -100,7 +103,7 @@ impl Tally {
         let ours: BTreeSet<Cause> = view
             .clusters
             .iter()
-            .flat_map(|c| causes_of(c, truth))
+            .flat_map(|c| causes_of(world, c))
             .collect();
         if ours != *truth {
             self.note(world, &format!("blamed {ours:x?} for {truth:x?}"));
@@ -288,17 +291,31 @@ fn rival_opinions(world: &World) -> Vec<Opinion> {
 
 /// Causes that a cluster names; one that cannot be told from a true one counts
 /// as it.
-fn causes_of(cluster: &Cluster, truth: &BTreeSet<Cause>) -> Vec<Cause> {
+fn causes_of(world: &World, cluster: &Cluster) -> Vec<Cause> {
+    let truth = &world.truth.causes;
     let code = u32::from_str_radix(cluster.hresult.trim_start_matches("0x"), 16).unwrap_or(0);
     let causes = cluster.causes.iter().map(|cause| {
-        let mut same = cause.inseparable.iter().map(|facts| (code, facts.clone()));
-        let said = (code, cause.facts.clone());
-        if truth.contains(&said) {
-            return said;
-        }
-        same.find(|other| truth.contains(other)).unwrap_or(said)
+        let mut same = std::iter::once(&cause.facts).chain(&cause.inseparable);
+        let means = |facts: &Facts| {
+            let mut of_code = truth.iter().filter(|(true_code, _)| *true_code == code);
+            of_code
+                .find(|(_, other)| facts == other || same_holders(world, &cluster.kb, facts, other))
+        };
+        same.find_map(means)
+            .cloned()
+            .unwrap_or((code, cause.facts.clone()))
     });
     causes.collect()
+}
+
+/// Whether two causes are held by the same devices of an update: an update of
+/// PCs alone cannot show that only PCs are concerned.
+fn same_holders(world: &World, kb: &str, one: &Facts, other: &Facts) -> bool {
+    let mut of_kb = world
+        .devices
+        .iter()
+        .filter(|device| kb_of(device.build, 2).number == kb);
+    of_kb.all(|device| device.has(one) == device.has(other))
 }
 
 fn in_words(outside: &Outside) -> (String, String) {

@@ -39,7 +39,7 @@ pub(super) fn draw(scenario: Scenario, seed: u64) -> World {
 
 /// Codes that look like failure and are not, on most devices, all the time.
 fn flood(draft: &mut Draft) {
-    const HARMLESS: [(SourceKind, Phase, EventResult, u32); 6] = [
+    const HARMLESS: [(SourceKind, Phase, EventResult, u32); 5] = [
         (
             SourceKind::EventLog,
             Phase::Install,
@@ -65,17 +65,26 @@ fn flood(draft: &mut Draft) {
             EventResult::Fail,
             0x800f_081f,
         ),
-        (
-            SourceKind::EventLog,
-            Phase::Install,
-            EventResult::Fail,
-            0x8024_200d,
-        ),
     ];
     let dice = &mut draft.dice;
     for (device, life) in draft.devices.iter().zip(&mut draft.lives) {
         if dice.chance(0.3) {
             continue;
+        }
+        // The agent fetches the content once more, by itself, and goes on.
+        let rolls_out = life
+            .tries
+            .iter()
+            .filter(|one| one.started_at_ms >= BEGINS_MS);
+        for one in rolls_out.take(1) {
+            life.noise.push(Noise {
+                source_kind: SourceKind::EventLog,
+                phase: Phase::Install,
+                result: EventResult::Fail,
+                at_ms: one.started_at_ms + 20_000,
+                hresult: Some(0x8024_200d),
+                kb: one.kb.number.to_owned(),
+            });
         }
         for _ in 0..dice.between(1, 12) {
             let (source_kind, phase, result, code) = dice.pick(&HARMLESS);

@@ -156,13 +156,13 @@ pub(super) fn blame(draft: &Draft, dooms: &[Option<Doom>], code: u32, truth: &mu
         }
     }
     for (kb, devices) in doomed {
-        let which = if devices < BAD_FROM {
-            &mut truth.few
+        if devices >= BAD_FROM {
+            truth.bad.insert(kb.to_owned());
         } else {
-            &mut truth.bad
-        };
-        which.insert(kb.to_owned());
+            truth.few.insert(kb.to_owned());
+        }
     }
+    truth.few.retain(|kb| !truth.bad.contains(kb));
 }
 
 /// One cause of `items` facts.
