@@ -24,8 +24,13 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::rate::real;
 use super::{Ending, Trial};
 
-/// Most steps of the grid of alternatives: each doubles the odds.
-const GRID_STEPS: i32 = 20;
+/// The lowest alternative has twice the usual odds, and each further one this
+/// many times as much. A finer grid would fit better and split the stake more.
+const GRID_FIRST: f64 = 2.0;
+const GRID_STEP: f64 = 2.6;
+
+/// Most alternatives.
+const GRID_STEPS: i32 = 15;
 
 /// Highest alternative rate.
 const HIGHEST_RATE: f64 = 0.95;
@@ -115,7 +120,7 @@ pub(crate) fn e_value(counted: &Counted, usual_rate: f64) -> f64 {
     let odds = p0 / (1.0 - p0);
     let (mut stakes, mut weights) = (0.0, 0.0);
     for step in 1..=GRID_STEPS {
-        let raised = odds * 2f64.powi(step);
+        let raised = odds * GRID_FIRST * GRID_STEP.powi(step - 1);
         let p1 = (raised / (1.0 + raised)).min(HIGHEST_RATE);
         // Small shifts are the likelier ones, and take the most devices to see.
         let weight = 1.0 / f64::from(step + 1);

@@ -18,6 +18,9 @@ use crate::facts::Facts;
 use parts::Parts;
 use usual::Usual;
 
+/// Part of the stake that is laid on the fleet as a whole.
+const ON_THE_WHOLE: f64 = 0.65;
+
 /// What a failure ends with: the final code and the phase in which it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Ending {
@@ -102,9 +105,9 @@ pub(crate) struct Demands {
 
 /// Tests every ending that enough devices stand at; strongest evidence first.
 ///
-/// Half of the stake is laid on the fleet as a whole, half is spread over its
-/// parts (devices that share a fact): a cause that few devices have is lost in
-/// the whole and plain in its part.
+/// Most of the stake is laid on the fleet as a whole, the rest is spread over
+/// its parts (devices that share a fact): a cause that few devices have is lost
+/// in the whole and plain in its part.
 pub(crate) fn find(trials: &[Trial], usual: &Usual, demands: Demands) -> Vec<Signal> {
     let endings = evidence::endings(trials);
     let enough = |ending: &Ending| evidence::failing(trials, *ending) >= demands.min_devices;
@@ -146,7 +149,8 @@ fn signal(
     let counted = evidence::count(&all, ending, left_out);
     let bound = usual.upper_rate(ending);
     let whole = evidence::e_value(&counted, bound);
-    let e_value = 0.5 * whole + 0.5 * parts.e_value(trials, ending, left_out, usual);
+    let in_parts = parts.e_value(trials, ending, left_out, usual);
+    let e_value = ON_THE_WHOLE * whole + (1.0 - ON_THE_WHOLE) * in_parts;
     let needed = 1.0 / (demands.alpha * usual.share(ending, order));
     // One branch alone may have lost its link or its server.
     let spread = counted.blocks_failing >= 2;

@@ -5,8 +5,9 @@ use crate::view::Rate;
 /// Two-sided 95 % point of the normal distribution.
 const Z95: f64 = 1.959_964;
 
-/// One-sided 95 % point.
-const Z95_ONE_SIDED: f64 = 1.644_854;
+/// One-sided 84 % and 95 % points.
+pub(crate) const Z84_ONE_SIDED: f64 = 0.994_458;
+pub(crate) const Z95_ONE_SIDED: f64 = 1.644_854;
 
 /// A count as a real number; counts of devices are far below 2^52.
 #[expect(
@@ -42,15 +43,15 @@ pub(crate) fn wilson(failed: u64, tried: u64) -> Rate {
     }
 }
 
-/// Upper 95 % bound of a rate of which `seen` cases were seen in `exposure`
+/// Upper bound of a rate, at the one-sided point `z`, of which `seen` cases were seen in `exposure`
 /// trials, with a wide prior of half a case in `prior` trials.
 ///
 /// Posterior Gamma(seen + ½, exposure + prior); the quantile after Wilson and
 /// Hilferty, good to a few percent even for half a case.
-pub(crate) fn upper_rate(seen: f64, exposure: f64, prior: f64) -> f64 {
+pub(crate) fn upper_rate(seen: f64, (exposure, prior): (f64, f64), z: f64) -> f64 {
     let shape = seen + 0.5;
     let ninth = 1.0 / (9.0 * shape);
-    let root = 1.0 - ninth + Z95_ONE_SIDED * ninth.sqrt();
+    let root = 1.0 - ninth + z * ninth.sqrt();
     (shape * root.powi(3) / (exposure + prior)).min(0.5)
 }
 
@@ -84,10 +85,10 @@ mod tests {
 
     #[test]
     fn nothing_seen_in_many_trials_bounds_the_rate_by_about_two_cases() {
-        let bound = upper_rate(0.0, 1_900.0, 100.0);
+        let bound = upper_rate(0.0, (1_900.0, 100.0), Z95_ONE_SIDED);
         assert!((bound - 1.92 / 2000.0).abs() < 2e-4, "{bound}");
-        assert!(upper_rate(0.0, 0.0, 100.0) > 0.015);
-        let eight = upper_rate(8.0, 1_900.0, 100.0);
+        assert!(upper_rate(0.0, (0.0, 100.0), Z95_ONE_SIDED) > 0.015);
+        let eight = upper_rate(8.0, (1_900.0, 100.0), Z95_ONE_SIDED);
         assert!((eight - 13.8 / 2000.0).abs() < 3e-4, "{eight}");
     }
 }

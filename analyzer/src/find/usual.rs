@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::parts::Part;
-use super::rate::{real, upper_rate};
+use super::rate::{Z84_ONE_SIDED, Z95_ONE_SIDED, real, upper_rate};
 use super::{Ending, Trial};
 
 /// Strength of the prior, in devices: without history a code is taken to be
@@ -17,7 +17,10 @@ const PRIOR_DEVICES: f64 = 100.0;
 /// Most of the budget goes to codes that are known from earlier KBs: a shift
 /// of what happens anyhow takes many devices to be seen, a code that never was
 /// takes few.
-const SHARE_KNOWN: f64 = 0.75;
+const SHARE_KNOWN: f64 = 0.85;
+
+/// Of which this part is spread evenly, the rest by how often each is seen.
+const SHARE_EVEN: f64 = 0.25;
 
 /// Usual rates by ending.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -66,7 +69,13 @@ impl Usual {
     /// Upper bound of the share of devices that usually ever end so.
     pub(crate) fn upper_rate(&self, ending: Ending) -> f64 {
         let seen = self.ever.get(&ending).copied().unwrap_or_default();
-        upper_rate(real(seen), real(self.devices), PRIOR_DEVICES)
+        // The alternatives begin at twice the odds, so that a usual rate somewhat
+        // above this bound gains nothing yet.
+        upper_rate(
+            real(seen),
+            (real(self.devices), PRIOR_DEVICES),
+            Z84_ONE_SIDED,
+        )
     }
 
     /// The same among devices that share a fact: they may differ from the
@@ -81,7 +90,7 @@ impl Usual {
         let devices = self.devices_in.get(&part).copied().unwrap_or_default();
         // Half a case in as many devices as usually show half a case.
         let prior = 0.5 / overall;
-        upper_rate(real(seen), real(devices), prior).max(overall)
+        upper_rate(real(seen), (real(devices), prior), Z95_ONE_SIDED).max(overall)
     }
 
     /// Usual failure rate over all codes, by the one definition; `None` where
@@ -90,15 +99,14 @@ impl Usual {
         (self.closed > 0).then(|| real(self.failed) / real(self.closed))
     }
 
-    /// Part of the error budget that an ending may spend. Of what known endings
-    /// share, one half is spread evenly and the other by how often each is seen.
-    /// The n-th ending to appear among the others gets 6 ÷ π²n² of the rest,
-    /// which sums to that rest however many appear.
+    /// Part of the error budget that an ending may spend. The n-th ending to
+    /// appear that no earlier KB showed gets 6 ÷ π²n² of what the known ones
+    /// leave, which sums to that rest however many appear.
     pub(crate) fn share(&self, ending: Ending, order: usize) -> f64 {
         if let Some(seen) = self.ever.get(&ending) {
             let even = 1.0 / real(self.ever.len() as u64);
             let often = real(*seen) / real(self.ever.values().sum());
-            return SHARE_KNOWN * f64::midpoint(even, often);
+            return SHARE_KNOWN * (SHARE_EVEN * even + (1.0 - SHARE_EVEN) * often);
         }
         let nth = real(order as u64 + 1);
         let series = std::f64::consts::PI.powi(2) / 6.0;

@@ -52,7 +52,7 @@ pub(crate) struct Course<'a> {
     pub(crate) seed: u64,
     /// Part of all worlds, in percent.
     pub(crate) percent: u64,
-    /// Only this family, by name.
+    /// Only this family, by name, or `shift`.
     pub(crate) only: Option<&'a str>,
 }
 
@@ -69,7 +69,7 @@ pub(crate) fn measure(course: Course<'_>) -> Vec<Gate> {
     let tally = play_all(&plan);
     tell_misses(&tally.notes);
     let mut gates = table::gates(&tally);
-    if course.only.is_none() {
+    if course.only.is_none_or(|only| only == "shift") {
         let streams = (STREAMS * course.percent).div_ceil(100);
         gates.push(shift::gate(course.first_seed(), streams));
     }
@@ -124,4 +124,47 @@ fn on_all_cores<W: Sync, A: Send>(work: &[W], answer: impl Fn(&W) -> A + Sync) -
     let mut answers = answers.into_inner().unwrap_or_else(PoisonError::into_inner);
     answers.sort_by_key(|(at, _)| *at);
     answers.into_iter().map(|(_, answer)| answer).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A small slice of the run, with seeds that no run has.
+    fn played(worlds: &[(Scenario, u64)]) -> Tally {
+        let plan = worlds
+            .iter()
+            .map(|(scenario, seed)| (*scenario, 77_000_000_000 + seed));
+        play_all(&plan.collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn usual_rollouts_in_every_disguise_are_not_called() {
+        use Scenario::{S0, S7, S9, S11, S14, S16, S17};
+        let nulls = [S0, S7, S9, S11, S14, S16, S17].map(|scenario| (scenario, 4));
+        let tally = played(&nulls);
+        assert_eq!(
+            (tally.nulls, tally.false_calls[0]),
+            (7, 0),
+            "{:?}",
+            tally.notes
+        );
+        assert_eq!(tally.exact_lineages, tally.lineages);
+    }
+
+    #[test]
+    fn planted_causes_are_called_and_named() {
+        let tally = played(&[(Scenario::S1, 5), (Scenario::S10, 6), (Scenario::S13, 7)]);
+        let bad = tally.bad[0];
+        assert_eq!((bad.wrong, bad.missed), (0, 0), "{:?}", tally.notes);
+        assert!(tally.causes[0][0].f1() > 0.99, "{:?}", tally.notes);
+        assert_eq!(tally.repairs, tally.right_at[0], "{:?}", tally.notes);
+    }
+
+    #[test]
+    fn a_trouble_outside_is_no_fault_of_the_update() {
+        let tally = played(&[(Scenario::S6, 8), (Scenario::S6, 9)]);
+        assert_eq!(tally.bad[0].wrong, 0, "{:?}", tally.notes);
+        assert!(tally.outside[0].f1() > 0.99, "{:?}", tally.notes);
+    }
 }

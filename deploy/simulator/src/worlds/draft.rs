@@ -26,18 +26,17 @@ impl Draft {
     pub(super) fn open(devices: usize, months: usize, seed: u64) -> Self {
         let mut dice = Dice::new(seed, 12);
         let usual = Usual::draw(&mut dice);
-        Self::with(devices, months, seed, (usual, dice))
+        Self::with(estate(devices, seed), months, (usual, dice))
     }
 
-    /// The same with ordinary failures of one's own.
+    /// The same with an estate and ordinary failures of one's own.
     pub(super) fn with(
-        devices: usize,
+        devices: Vec<Endpoint>,
         months: usize,
-        seed: u64,
         (usual, dice): (Usual, Dice),
     ) -> Self {
         let mut draft = Self {
-            devices: estate(devices, seed),
+            devices,
             lives: Vec::new(),
             usual,
             dice,
@@ -61,12 +60,18 @@ impl Draft {
         draft
     }
 
-    /// Months of history as a bank has them: mostly two, sometimes none.
+    /// Months of history as a bank has them: mostly two.
     pub(super) fn some_months(seed: u64) -> usize {
-        match seed % 10 {
-            0 => 0,
-            1..=3 => 1,
-            _ => 2,
+        if seed % 10 < 3 { 1 } else { 2 }
+    }
+
+    /// The same, and sometimes a fleet that is seen for the first time, without
+    /// any history: what is usual there nobody can know yet.
+    pub(super) fn few_months(seed: u64) -> usize {
+        if seed.is_multiple_of(10) {
+            0
+        } else {
+            Self::some_months(seed)
         }
     }
 

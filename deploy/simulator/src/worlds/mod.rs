@@ -7,6 +7,7 @@
 
 mod draft;
 pub mod estate;
+mod ladder;
 pub mod life;
 mod misled;
 mod nulls;

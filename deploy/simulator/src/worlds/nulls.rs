@@ -17,7 +17,7 @@ pub(super) fn draw(scenario: Scenario, seed: u64) -> World {
     // What heals by itself is only known to do so where there is history.
     let months = match scenario {
         Scenario::S14 => 2,
-        _ => Draft::some_months(seed),
+        _ => Draft::few_months(seed),
     };
     let mut draft = Draft::open(DEVICES, months, seed);
     if scenario == Scenario::S14 {

@@ -2,7 +2,7 @@
 
 use super::tries::DAYS;
 use super::{BEGINS_MS, World};
-use super::{misled, nulls, outside, planted, repair, silent};
+use super::{ladder, misled, nulls, outside, planted, repair, silent};
 use crate::plan::{DAY_MS, HOUR_MS};
 
 /// Hours after the begin at which somebody looks.
@@ -106,10 +106,10 @@ impl Scenario {
             Self::S5 => planted::drip(seed),
             Self::S6 => outside::draw(seed),
             Self::S8 => silent::bricks(seed),
-            Self::S10 => planted::superseded(seed),
+            Self::S10 => ladder::superseded(seed),
             Self::S12 => misled::draw(seed),
             Self::S13 => repair::draw(seed),
-            Self::S15 => planted::unknown_logs(seed),
+            Self::S15 => ladder::unknown_logs(seed),
             Self::S0 | Self::S7 | Self::S9 | Self::S11 | Self::S14 | Self::S16 | Self::S17 => {
                 nulls::draw(self, seed)
             }

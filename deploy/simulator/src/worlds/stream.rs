@@ -2,11 +2,12 @@
 //! many must be seen until a shift of the rate is called?
 
 use super::draft::{BEGINS_MS, Draft};
+use super::estate::estate;
 use super::tries::kb_of;
 use super::usual::Usual;
 use super::{Scenario, Truth, World};
 use crate::dice::Dice;
-use crate::plan::{AttemptPlan, Breaks, Fate, MINUTE_MS};
+use crate::plan::{AttemptPlan, Breaks, FAMILY_17763, Fate, MINUTE_MS};
 
 /// Devices of a stream.
 const DEVICES: usize = 2_500;
@@ -33,7 +34,14 @@ pub fn after(devices: usize) -> i64 {
 pub fn shift(usual: f64, now: f64, seed: u64) -> Stream {
     let dice = Dice::new(seed, 13);
     let ordinary = Usual::steady(usual, CODE);
-    let mut draft = Draft::with(DEVICES, 2, seed, (ordinary, dice));
+    // All of one build: the oracle sees one update, and so must the analyzer.
+    let mut devices = estate(DEVICES, seed);
+    for device in &mut devices {
+        device.build = FAMILY_17763.build;
+        let build = device.build.to_string();
+        device.facts.insert("os_build".to_owned(), build);
+    }
+    let mut draft = Draft::with(devices, 2, (ordinary, dice));
     let mut order: Vec<usize> = (0..DEVICES).collect();
     draft.dice.shuffle(&mut order);
     let mut failed = Vec::with_capacity(DEVICES);
