@@ -139,6 +139,14 @@ impl ResultCode {
         self.0 & 0x8000_0000 == 0
     }
 
+    /// The failure that a symbol of Windows stands for, such as
+    /// `ERROR_FILE_NOT_FOUND`: the lowest code where several share it.
+    pub fn named(symbol: &str) -> Option<Self> {
+        let entries = CATALOGUE.iter().filter(|(code, _)| *code >> 31 == 1);
+        let named = entries.filter(|(_, entry)| !symbol.is_empty() && entry.symbol == symbol);
+        named.map(|(code, _)| *code).min().map(Self)
+    }
+
     /// Name, for example `PSFX_E_APPLY_REVERSE_DELTA_FAILED`.
     pub fn symbol(self) -> Option<&'static str> {
         if self.0 == 0 {
@@ -169,6 +177,16 @@ impl fmt::Display for ResultCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_symbol_names_its_failure() {
+        let found = |symbol| ResultCode::named(symbol).map(|code| code.0);
+        assert_eq!(found("ERROR_FILE_NOT_FOUND"), Some(0x8007_0002));
+        assert_eq!(found("CBS_E_INSTALLERS_FAILED"), Some(0x800f_0922));
+        assert_eq!(found("S_OK"), None);
+        assert_eq!(found(""), None);
+        assert_eq!(found("NO_SUCH_SYMBOL"), None);
+    }
 
     #[test]
     fn every_spelling_of_one_failure_is_one_code() {
