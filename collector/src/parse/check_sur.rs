@@ -37,7 +37,12 @@ pub(crate) struct CheckSurGrammar {
 /// Whether a line begins a run as this tool does.
 pub(crate) fn is_head(line: &[u8]) -> bool {
     let line = line.trim_ascii();
-    let row = |mark: &[u8]| line.starts_with(mark) && line.get(mark.len()) == Some(&b'\t');
+    let row = |mark: &[u8]| {
+        line.strip_prefix(mark).is_some_and(|rest| {
+            let pasted = rest.strip_prefix(b" ").unwrap_or_default();
+            rest.starts_with(b"\t") || pasted.starts_with(b"CBS ") || pasted.starts_with(b"CSI ")
+        })
+    };
     line.starts_with(b"Binary Version ")
         || line.starts_with(b"Checking Windows Servicing Packages")
         || row(b"(f)")
@@ -120,10 +125,7 @@ impl CheckSurGrammar {
     /// `(f) TAB Kind TAB 0xCODE TAB path TAB …` and `(fix) TAB Kind TAB action
     /// TAB path …`.
     fn row(&mut self, said: &[u8], line: &Line<'_>, report: &mut Report<'_>) -> bool {
-        let mut cells = said.split(|byte| *byte == b'\t').map(<[u8]>::trim_ascii);
-        let mark = cells.next().unwrap_or_default();
-        let kind = cells.next().unwrap_or_default();
-        let rest: Vec<&[u8]> = cells.filter(|cell| !cell.is_empty()).collect();
+        let (mark, kind, rest) = cells_of(said);
         match mark {
             b"(f)" => {
                 let mut event = self.begin(
@@ -211,6 +213,24 @@ impl CheckSurGrammar {
         }
         true
     }
+}
+
+/// Mark, kind and further cells of a row. In pastes blanks take the place of
+/// tabs: then a kind is three words, and every further word a cell.
+fn cells_of(said: &[u8]) -> (&[u8], &[u8], Vec<&[u8]>) {
+    let by_tabs = memchr::memchr(b'\t', said).is_some();
+    let (mark, rest) = said.split_at(scan::lead(said, |byte| !byte.is_ascii_whitespace()).len());
+    let rest = rest.trim_ascii_start();
+    let mut blanks = memchr::memchr_iter(b' ', rest);
+    let end = if by_tabs {
+        memchr::memchr(b'\t', rest)
+    } else {
+        blanks.nth(2)
+    };
+    let (kind, rest) = rest.split_at(end.unwrap_or(rest.len()));
+    let ends = |byte: &u8| *byte == b'\t' || !by_tabs && *byte == b' ';
+    let cells = rest.split(ends).map(<[u8]>::trim_ascii);
+    (mark, kind, cells.filter(|cell| !cell.is_empty()).collect())
 }
 
 fn health(event: &UpdateEvent) -> &'static str {

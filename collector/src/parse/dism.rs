@@ -3,6 +3,8 @@
 //! One failure climbs up the call stack and is told five to seven times, in
 //! four spellings of its code: it is one event of the run.
 
+mod asked;
+
 use kbwatch_proto::event::UpdateEvent;
 use kbwatch_proto::words::{EventResult, Phase};
 use serde::{Deserialize, Serialize};
@@ -16,40 +18,6 @@ use super::split::Line;
 
 /// Codes of probes that fail on healthy machines.
 const NOISE: [u32; 3] = [0x8007_007e, 0xc142_011c, 0x800f_080c];
-
-/// Operations: word of a command line or of a method's name, phase.
-const OPERATIONS: &[(&[u8], Phase)] = &[
-    (b"provisionedappx", Phase::AppxProvision),
-    (b"enable-feature", Phase::FeatureInstall),
-    (b"add-capability", Phase::FeatureInstall),
-    (b"disable-feature", Phase::Uninstall),
-    (b"remove-capability", Phase::Uninstall),
-    (b"remove-package", Phase::Uninstall),
-    (b"add-package", Phase::Install),
-    (b"restorehealth", Phase::CorruptionRepair),
-    (b"scanhealth", Phase::CorruptionDetect),
-    (b"checkhealth", Phase::CorruptionDetect),
-    (b"startcomponentcleanup", Phase::Maintenance),
-    (b"add-driver", Phase::Install),
-    (b"revertpendingactions", Phase::RebootCommit),
-    (b"get-", Phase::Inventory),
-];
-
-/// Calls of the library, by the start of their names.
-const CALLS: &[(&[u8], Phase)] = &[
-    (b"Get", Phase::Inventory),
-    (b"AddPackage", Phase::Install),
-    (b"RemovePackage", Phase::Uninstall),
-    (b"EnableFeature", Phase::FeatureInstall),
-    (b"DisableFeature", Phase::Uninstall),
-    (b"AddCapability", Phase::FeatureInstall),
-    (b"RemoveCapability", Phase::Uninstall),
-    (b"AddDriver", Phase::Install),
-    (b"CheckImageHealth", Phase::CorruptionDetect),
-    (b"RestoreImageHealth", Phase::CorruptionRepair),
-    (b"_AddProvisionedAppx", Phase::AppxProvision),
-    (b"AddProvisionedAppx", Phase::AppxProvision),
-];
 
 /// What the current run was asked for.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -77,7 +45,7 @@ pub(crate) struct DismGrammar {
 
 impl DismGrammar {
     pub(crate) fn line(&mut self, line: &Line<'_>, report: &mut Report<'_>) {
-        let Some(head) = Head::read(line.text) else {
+        let Some(head) = Head::read(line.text).or_else(|| bare_head(line.text)) else {
             return;
         };
         report.counts.records += 1;
@@ -179,14 +147,12 @@ impl DismGrammar {
         self.close(report);
         self.run.told = None;
         let lower = command.to_ascii_lowercase();
-        let found = OPERATIONS
-            .iter()
-            .find(|(word, _)| scan::contains(&lower, word));
-        let phase = found.map_or(Phase::Service, |(_, phase)| *phase);
+        let (phase, operation) =
+            asked::of_command(&lower).unwrap_or((Phase::Service, String::new()));
         phase.as_str().clone_into(&mut self.run.phase);
-        self.run.operation = found.map_or_else(String::new, |(word, _)| text(word));
-        self.run.feature = option(command, &lower, b"/featurename:")
-            .or_else(|| option(command, &lower, b"/capabilityname:"))
+        self.run.operation = operation;
+        self.run.feature = asked::option(command, &lower, b"/featurename:")
+            .or_else(|| asked::option(command, &lower, b"/capabilityname:"))
             .unwrap_or_default();
         self.run.kb = scan::kb(command).unwrap_or_default();
         let mut event = self.begin(head, report, phase, EventResult::Start);
@@ -195,7 +161,7 @@ impl DismGrammar {
         put(&mut event, "command", text(command));
         put(&mut event, "feature", self.run.feature.clone());
         put(&mut event, "os_version", self.run.os_version.clone());
-        let source = option(command, &lower, b"/source:");
+        let source = asked::option(command, &lower, b"/source:");
         put(&mut event, "source_path", source.unwrap_or_default());
         report.tell(event);
     }
@@ -205,7 +171,7 @@ impl DismGrammar {
     fn called(&mut self, call: &[u8], report: &mut Report<'_>) {
         let name = scan::lead(call, |byte| byte.is_ascii_alphanumeric());
         let name = name.strip_suffix(b"Internal").unwrap_or(name);
-        let Some((_, phase)) = CALLS.iter().find(|(start, _)| name.starts_with(start)) else {
+        let Some(phase) = asked::of_call(name) else {
             return;
         };
         self.close(report);
@@ -233,7 +199,7 @@ impl DismGrammar {
 
     /// A line with a code: opens the run's failure, or tells it again.
     fn failed(&mut self, code: u32, head: &Head<'_>, report: &mut Report<'_>) {
-        let method = phase_of_method(head.message);
+        let method = asked::phase_of_method(head.message);
         if let Some(failure) = &mut self.failure {
             if failure.event.hresult == Some(code) {
                 if let Some((phase, operation)) = method
@@ -274,6 +240,23 @@ impl DismGrammar {
     }
 }
 
+/// A record that lost its head, as excerpts in articles do: its provider and
+/// process remain.
+fn bare_head(line: &[u8]) -> Option<Head<'_>> {
+    let message = line.trim_ascii();
+    is_bare(message).then_some(Head {
+        printed_at_ms: None,
+        level: Level::Error,
+        source: b"DISM",
+        message,
+    })
+}
+
+/// Whether a line is a record without its head: `DISM Package Manager: PID=…`.
+pub(crate) fn is_bare(line: &[u8]) -> bool {
+    line.starts_with(b"DISM ") && scan::contains(line, b": PID=")
+}
+
 /// What a run says of itself: the command, or a program that uses the library.
 fn said_of_run(message: &[u8]) -> Option<&[u8]> {
     if let Some(said) = message.strip_prefix(b"DISM.EXE: ") {
@@ -306,25 +289,4 @@ fn failure_code(head: &Head<'_>) -> Option<u32> {
             .or_else(|| scan::after(message, b"HRESULT=").and_then(scan::hex_code))
     })?;
     (code & 0x8000_0000 != 0).then_some(code)
-}
-
-/// Phase that a method's name or a command's token gives away.
-fn phase_of_method(message: &[u8]) -> Option<(Phase, String)> {
-    let lower = message.to_ascii_lowercase();
-    OPERATIONS
-        .iter()
-        .filter(|(word, _)| *word != b"get-")
-        .find(|(word, _)| scan::contains(&lower, word))
-        .map(|(word, phase)| (*phase, text(word)))
-}
-
-/// Value of `/Name:value`, quotes taken off.
-fn option(command: &[u8], lower: &[u8], name: &[u8]) -> Option<String> {
-    let at = scan::find(lower, name)? + name.len();
-    let value = command.get(at..)?;
-    let value = match value.strip_prefix(b"\"") {
-        Some(quoted) => scan::before(quoted, b"\""),
-        None => scan::lead(value, |byte| byte != b' '),
-    };
-    Some(text(value))
 }

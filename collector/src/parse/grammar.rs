@@ -11,7 +11,8 @@ use super::setup::SetupGrammar;
 use super::setup_diag::SetupDiagGrammar;
 use super::split::Line;
 use super::windows_update::decoded::DecodedGrammar;
-use super::windows_update::{legacy, reported};
+use super::windows_update::legacy::LegacyGrammar;
+use super::windows_update::reported;
 use super::{cbs, event_log};
 
 /// The grammar of a file's kind, with what it remembers.
@@ -19,7 +20,7 @@ pub(super) enum Grammar {
     Cbs(Box<cbs::CbsGrammar>),
     Dism(Box<DismGrammar>),
     WuDecoded(Box<DecodedGrammar>),
-    WuLegacy,
+    WuLegacy(LegacyGrammar),
     ReportingEvents,
     EventXml,
     Installed(InstalledGrammar),
@@ -36,7 +37,7 @@ impl Grammar {
             FileKind::Cbs | FileKind::CbsCab => Self::Cbs(Box::default()),
             FileKind::Dism => Self::Dism(Box::default()),
             FileKind::WuDecoded => Self::WuDecoded(Box::default()),
-            FileKind::WuLegacy => Self::WuLegacy,
+            FileKind::WuLegacy => Self::WuLegacy(LegacyGrammar::default()),
             FileKind::ReportingEvents => Self::ReportingEvents,
             FileKind::EvtxSystem
             | FileKind::EvtxSetup
@@ -60,7 +61,7 @@ impl Grammar {
             Self::Cbs(grammar) => grammar.line(line, report),
             Self::Dism(grammar) => grammar.line(line, report),
             Self::WuDecoded(grammar) => grammar.line(line, report),
-            Self::WuLegacy => legacy::read_line(line, report),
+            Self::WuLegacy(grammar) => grammar.line(line, report),
             Self::ReportingEvents => reported::read_line(line, report),
             Self::EventXml => event_log::read_line(line, report),
             Self::Installed(grammar) => grammar.line(line, report),
@@ -79,6 +80,7 @@ impl Grammar {
             Self::WuDecoded(grammar) => grammar.settle(report),
             Self::CheckSur(grammar) => grammar.settle(report),
             Self::SetupDiag(grammar) => grammar.settle(report),
+            Self::Rendered(grammar) => grammar.settle(report),
             _ => {}
         }
     }
@@ -90,6 +92,7 @@ impl Grammar {
             Self::WuDecoded(grammar) => grammar.close(report),
             Self::CheckSur(grammar) => grammar.close(report),
             Self::SetupDiag(grammar) => grammar.settle(report),
+            Self::Rendered(grammar) => grammar.close(report),
             _ => {}
         }
     }
@@ -103,6 +106,7 @@ impl Grammar {
             Self::CheckSur(grammar) => grammar.open_since(),
             Self::ConfigMgr(grammar) => grammar.open_since(),
             Self::SetupDiag(grammar) => grammar.open_since(),
+            Self::Rendered(grammar) => grammar.open_since(),
             _ => None,
         }
     }
@@ -118,9 +122,8 @@ impl Grammar {
             Self::ConfigMgr(grammar) => grammar.memory(),
             Self::Rendered(grammar) => grammar.memory(),
             Self::Setup(grammar) => grammar.memory(),
-            Self::WuLegacy | Self::ReportingEvents | Self::EventXml | Self::SetupDiag(_) => {
-                serde_json::Value::Null
-            }
+            Self::WuLegacy(grammar) => grammar.memory(),
+            Self::ReportingEvents | Self::EventXml | Self::SetupDiag(_) => serde_json::Value::Null,
         }
     }
 
@@ -134,7 +137,8 @@ impl Grammar {
             Self::ConfigMgr(grammar) => grammar.recall(memory),
             Self::Rendered(grammar) => grammar.recall(memory),
             Self::Setup(grammar) => grammar.recall(memory),
-            Self::WuLegacy | Self::ReportingEvents | Self::EventXml | Self::SetupDiag(_) => {}
+            Self::WuLegacy(grammar) => grammar.recall(memory),
+            Self::ReportingEvents | Self::EventXml | Self::SetupDiag(_) => {}
         }
     }
 }

@@ -32,6 +32,7 @@ pub(crate) struct Head<'a> {
 
 const STAMP_LEN: usize = 19;
 const LONGEST_MASKED_STAMP: usize = 40;
+const LONGEST_PREFIX: usize = 64;
 const SHORTEST_STAMP: usize = 5;
 
 /// Who writes records: a line without a stamp is a head only with one of them.
@@ -50,6 +51,9 @@ impl<'a> Head<'a> {
         if let Some(ms) = last.read(line) {
             let rest = line[STAMP_LEN..].strip_prefix(b", ")?;
             return Self::padded(rest, ms).or_else(|| Self::behind_stamp(rest, Some(ms)));
+        }
+        if let Some((ms, rest)) = stamp_inside(last, line) {
+            return Self::behind_stamp(rest, Some(ms));
         }
         let pasted = pasted_start(line)?;
         if let Some(rest) = masked_stamp(pasted) {
@@ -98,29 +102,48 @@ impl<'a> Head<'a> {
 /// a stamp of its own: most continuation lines fail here at their first byte.
 fn pasted_start(line: &[u8]) -> Option<&[u8]> {
     let text = match line.first()? {
-        b' ' | b'\t' | b'>' | b'\\' => {
+        b' ' | b'\t' | b'>' | b'*' | b'\\' => {
             let text = line.trim_ascii_start();
             let text = text.strip_prefix(b"> ").unwrap_or(text);
+            let text = text.strip_prefix(b"*").unwrap_or(text);
             text.strip_prefix(b"\\").unwrap_or(text)
         }
         _ => line,
     };
     matches!(
         text.first()?,
-        b'0'..=b'9' | b'x' | b'X' | b'<' | b'I' | b'E' | b'W' | b'P'
+        b'0'..=b'9' | b'x' | b'X' | b'Y' | b'y' | b'<' | b'I' | b'E' | b'W' | b'P'
     )
     .then_some(text)
 }
 
-/// The rest after a stamp that someone masked (`20xx-xx-06 xx:51:15, `).
+/// A whole stamp behind what a search or a quotation put before it (`Line 12: `,
+/// `12:`, `CBS.log:12:`, `> `), and the rest after it.
+fn stamp_inside<'a>(last: &mut LastStamp, line: &'a [u8]) -> Option<(i64, &'a [u8])> {
+    let window = &line[..line.len().min(LONGEST_PREFIX)];
+    let comma = memchr::memchr(b',', window)?;
+    let stamp = &line[comma.checked_sub(STAMP_LEN)?..];
+    if stamp[4] != b'-' {
+        return None;
+    }
+    let ms = last.read(stamp)?;
+    Some((ms, stamp[STAMP_LEN..].strip_prefix(b", ")?))
+}
+
+/// The rest after a stamp that someone masked (`20xx-xx-06 xx:51:15, `,
+/// `YYYY-MM-DD HH:MM:SS, `).
 fn masked_stamp(line: &[u8]) -> Option<&[u8]> {
     let window = &line[..line.len().min(LONGEST_MASKED_STAMP)];
     let comma = memchr::memchr(b',', window)?;
     let stamp = &window[..comma];
+    let stamp = stamp.strip_suffix(b"*").unwrap_or(stamp);
+    let is_letter = |byte: &u8| stamp.len() == STAMP_LEN && b"YMDHSymdhs".contains(byte);
     let plausible = stamp.first() == Some(&b'<') && stamp.last() == Some(&b'>')
         || (stamp.len() == STAMP_LEN || stamp.len() >= SHORTEST_STAMP && stamp.contains(&b':'))
             && stamp.iter().all(|byte| {
-                byte.is_ascii_digit() || matches!(byte, b'x' | b'X' | b'-' | b':' | b' ' | b'*')
+                byte.is_ascii_digit()
+                    || matches!(byte, b'x' | b'X' | b'-' | b':' | b' ' | b'*')
+                    || is_letter(byte)
             });
     if !plausible {
         return None;
@@ -161,9 +184,26 @@ mod tests {
         for line in [
             &b"20xx-xx-06 xx:51:15, Info      CBS    a"[..],
             b"<DateTime>, Info      CBS    a",
+            b"YYYY-MM-DD HH:MM:SS, Info CBS a",
+            b"> *\\<DateTime>*, Info CBS a",
         ] {
             let head = Head::read(line).unwrap();
             assert_eq!((head.printed_at_ms, head.message), (None, &b"a"[..]));
+        }
+    }
+
+    #[test]
+    fn a_stamp_behind_a_prefix_is_still_a_time() {
+        let plain = Head::read(b"2023-01-11 09:00:00, Info CBS a");
+        assert!(plain.unwrap().printed_at_ms.is_some());
+        for line in [
+            &b"   2023-01-11 09:00:00, Info    CBS    a"[..],
+            b"> 2023-01-11 09:00:00, Info CBS a",
+            b"\tLine 3079: 2023-01-11 09:00:00, Info                  CBS    a",
+            b"4711:2023-01-11 09:00:00, Info                  CBS    a",
+            b"Logs\\CBS\\CBS.log:4711:2023-01-11 09:00:00, Info CBS a",
+        ] {
+            assert_eq!(Head::read(line), plain);
         }
     }
 

@@ -29,10 +29,23 @@ struct Block {
     told: bool,
 }
 
+/// A message of a property list, which goes on in indented lines.
+struct Listed {
+    text: String,
+    /// Length of its first line, which names the event.
+    first: usize,
+    /// Offset and number of its first line.
+    start: (u64, u64),
+}
+
+/// Least indent of the lines in which a listed value goes on.
+const LISTED_INDENT: usize = 4;
+
 /// State of reading events as text.
 #[derive(Default)]
 pub(crate) struct RenderedGrammar {
     block: Block,
+    listed: Option<Listed>,
 }
 
 /// Providers, the kind of excerpt that they make, and what their names hold.
@@ -67,18 +80,82 @@ pub(crate) fn kind_of_line(line: &[u8]) -> Option<FileKind> {
 impl RenderedGrammar {
     pub(crate) fn line(&mut self, line: &Line<'_>, report: &mut Report<'_>) {
         let text = console_text(line.text);
+        if let Some(listed) = &mut self.listed {
+            let indent = text.len() - text.trim_start_matches(' ').len();
+            if indent >= LISTED_INDENT && !text.trim().is_empty() {
+                listed.text.push(' ');
+                listed.text.push_str(text.trim());
+                return;
+            }
+            self.close(report);
+        }
         let text = text.trim();
         if text.is_empty() {
             return;
         }
         self.label(text);
-        let said = Said::read(text).or_else(|| self.by_number(text));
-        let Some(said) = said else {
+        if is_listed_message(text) {
+            self.listed = Some(Listed {
+                text: text.to_owned(),
+                first: text.len(),
+                start: (line.offset, line.number),
+            });
             return;
+        }
+        self.message(text, text, line.number, report);
+    }
+
+    /// Tells an open message as far as it was read; it stays open.
+    pub(crate) fn settle(&mut self, report: &mut Report<'_>) {
+        if let Some(listed) = &self.listed {
+            let first = &listed.text[..listed.first];
+            if let Some(event) = self.read(&listed.text, first, listed.start.1, report) {
+                report.tell(event);
+            }
+        }
+    }
+
+    /// Tells what is still open.
+    pub(crate) fn close(&mut self, report: &mut Report<'_>) {
+        if let Some(listed) = self.listed.take() {
+            let first = &listed.text[..listed.first];
+            self.message(&listed.text, first, listed.start.1, report);
+        }
+    }
+
+    pub(crate) fn open_since(&self) -> Option<(u64, u64)> {
+        self.listed.as_ref().map(|listed| listed.start)
+    }
+
+    fn message(&mut self, text: &str, first: &str, number: u64, report: &mut Report<'_>) {
+        if let Some(event) = self.read(text, first, number, report) {
+            report.counts.records += 1;
+            self.block.told = true;
+            report.tell(event);
+        }
+    }
+
+    /// The event of a message whose first line is `first`.
+    fn read(
+        &self,
+        text: &str,
+        first: &str,
+        number: u64,
+        report: &Report<'_>,
+    ) -> Option<UpdateEvent> {
+        let read = |text| Said::read(text).or_else(|| self.by_number(text));
+        let named = read(first)?;
+        let anchor = Anchor {
+            head: named.text.as_bytes(),
+            row: self.block.date.as_bytes(),
+            number,
+            printed_at_ms: time::iso_instant(&self.block.date),
         };
-        report.counts.records += 1;
-        self.block.told = true;
-        report.tell(self.event(&said, line, report));
+        let said = read(text)?;
+        let mut event = report.begin(&anchor, said.phase, said.result);
+        said.describe(&mut event);
+        event.evidence = mask(said.text);
+        Some(event)
     }
 
     pub(crate) fn memory(&self) -> serde_json::Value {
@@ -91,7 +168,8 @@ impl RenderedGrammar {
 
     /// `Event ID: 20`, `Date: …`, `Source: …`, in any language.
     fn label(&mut self, text: &str) {
-        if text.starts_with("Log Name:") || text.starts_with("日志名称:") {
+        let begins = ["Log Name:", "日志名称:", "TimeCreated "];
+        if begins.iter().any(|label| text.starts_with(label)) {
             self.block = Block::default();
         }
         if let Some((name, _)) = PROVIDERS.iter().find(|(name, _)| text.contains(name)) {
@@ -106,7 +184,8 @@ impl RenderedGrammar {
         let (label, value) = (label.trim(), value.trim());
         if label.ends_with("ID") || label.ends_with("Id") || label.starts_with("Код") {
             self.block.number = value.parse().ok().or(self.block.number);
-        } else if label == "Date" || label == "日期" || label == "Дата" {
+        } else if label == "Date" || label == "TimeCreated" || label == "日期" || label == "Дата"
+        {
             value.clone_into(&mut self.block.date);
         }
     }
@@ -120,17 +199,10 @@ impl RenderedGrammar {
         let holds = text.contains("KB") || text.contains("0x");
         holds.then(|| Said::of_update_agent(number, text)).flatten()
     }
+}
 
-    fn event(&self, said: &Said<'_>, line: &Line<'_>, report: &Report<'_>) -> UpdateEvent {
-        let anchor = Anchor {
-            head: said.text.as_bytes(),
-            row: self.block.date.as_bytes(),
-            number: line.number,
-            printed_at_ms: time::iso_instant(&self.block.date),
-        };
-        let mut event = report.begin(&anchor, said.phase, said.result);
-        said.describe(&mut event);
-        event.evidence = mask(said.text);
-        event
-    }
+/// `Message      : Installation Failure: …`, as PowerShell lists properties.
+fn is_listed_message(text: &str) -> bool {
+    let rest = text.strip_prefix("Message").unwrap_or_default();
+    rest.starts_with(' ') && rest.trim_start().starts_with(':')
 }

@@ -113,10 +113,10 @@ pub(crate) fn decoded_stamp(line: &[u8]) -> Option<(i64, &[u8])> {
     (digits > 0).then(|| (base + ms * scale, &rest[digits..]))
 }
 
-/// `2023-01-11<TAB>09:00:00:120<TAB>` of a legacy WindowsUpdate.log, and what
-/// follows the stamp.
+/// `2023-01-11<TAB>09:00:00:120<TAB>` of a legacy WindowsUpdate.log, in pastes
+/// with blanks for tabs, and what follows the stamp.
 pub(crate) fn legacy_stamp(line: &[u8]) -> Option<(i64, &[u8])> {
-    if line.get(10) != Some(&b'\t') || line.get(19) != Some(&b':') {
+    if !matches!(line.get(10), Some(b'\t' | b' ')) || line.get(19) != Some(&b':') {
         return None;
     }
     let base = stamp(line, |byte| byte == b'-')?;

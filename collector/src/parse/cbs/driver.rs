@@ -92,7 +92,11 @@ impl CbsGrammar {
 /// `0x800…`, `HRESULT_FROM_WIN32(1058)` or with a symbol in the parentheses.
 fn installer_code(text: &[u8]) -> Option<u32> {
     if let Some(inner) = text.strip_prefix(b"HRESULT_FROM_WIN32(") {
-        return scan::number(inner).map(|error| ResultCode::from_win32(error).0);
+        let symbol = std::str::from_utf8(scan::before(inner, b")")).unwrap_or_default();
+        let error = scan::number(inner).map(ResultCode::from_win32);
+        return error
+            .or_else(|| ResultCode::named(symbol))
+            .map(|code| code.0);
     }
     scan::code(text)
 }

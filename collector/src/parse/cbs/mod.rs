@@ -13,6 +13,7 @@ mod hydration;
 mod memory;
 mod noise;
 mod open;
+mod orphan;
 mod package;
 mod session;
 mod sfc;
@@ -75,6 +76,8 @@ impl Record {
 pub(crate) struct CbsGrammar {
     record: Record,
     stamp: LastStamp,
+    /// Whether the record's result is still to come, on the next line.
+    wrapped: bool,
     /// Hash mismatches that wait for hashes and component.
     damages: Vec<Pending>,
     /// What a failed hydration said before it named its component.
@@ -113,6 +116,13 @@ impl CbsGrammar {
         if self.has_open() {
             self.lose_patience(report);
         }
+        self.wrapped = head.message.ends_with(b"=") && head.message.ends_with(b"[HRESULT =");
+        if !self.wrapped {
+            self.dispatch(&head, report);
+        }
+    }
+
+    fn dispatch(&mut self, head: &Head<'_>, report: &mut Report<'_>) {
         let understood = match head.source {
             b"CBS" => self.cbs_message(head.message, report),
             b"CSI" => self.csi_record(head.message, report),
@@ -124,13 +134,29 @@ impl CbsGrammar {
         }
         // Most records end with no code, or with that of success.
         if head.message.ends_with(b"]") {
-            self.ledger(&head, understood, report);
+            self.ledger(head, understood, report);
+        }
+    }
+
+    /// The rest of a record whose result a paste put on a line of its own.
+    fn unwrap_result(&mut self, text: &[u8], report: &mut Report<'_>) {
+        self.wrapped = false;
+        self.record.head.push(b' ');
+        self.record.head.extend_from_slice(text);
+        let whole = std::mem::take(&mut self.record.head);
+        self.record.head.extend_from_slice(&whole);
+        if let Some(head) = Head::read(&whole) {
+            self.dispatch(&head, report);
         }
     }
 
     fn continuation(&mut self, line: &Line<'_>, report: &mut Report<'_>) {
         let text = line.text.trim_ascii();
         if text.is_empty() {
+            return;
+        }
+        if self.wrapped {
+            self.unwrap_result(text, report);
             return;
         }
         let read = self.record.ordinal == 0 && self.headless(line, report)
@@ -143,7 +169,9 @@ impl CbsGrammar {
     /// A line of an excerpt whose records lost their heads: the message alone.
     fn headless(&mut self, line: &Line<'_>, report: &mut Report<'_>) -> bool {
         let message = line.text.trim_ascii();
-        let message = message.strip_prefix(b"> ").unwrap_or(message);
+        let bullets = [&b"> "[..], b"- ", b"* "];
+        let quoted = bullets.iter().find_map(|mark| message.strip_prefix(*mark));
+        let message = quoted.unwrap_or(message);
         self.record.head.clear();
         self.record.head.extend_from_slice(line.text);
         self.record.start = (line.offset, line.number);
@@ -171,7 +199,9 @@ impl CbsGrammar {
                     || self.store_message(message, report)
                     || self.execution_failed(message, report)
             }
-            Some(b'P') => self.startup_message(message, report),
+            Some(b'P') => {
+                self.startup_message(message, report) || self.execution_failed(message, report)
+            }
             Some(b'A') => {
                 self.session_message(message, report) || self.archive_message(message, report)
             }

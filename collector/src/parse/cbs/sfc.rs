@@ -124,6 +124,12 @@ impl CbsGrammar {
             return;
         };
         let event = &finding.event;
+        if event.result == EventResult::ManifestMissing {
+            let missing = Memory::key_in(finding.scan, &["manifest", &event.package]);
+            self.memory.tell_once(missing);
+            finding.close(report);
+            return;
+        }
         self.memory.tell_once(key(finding.scan, event));
         let name = event.file.rsplit('\\').next().unwrap_or_default();
         let name = Memory::key_in(finding.scan, &["sfc_name", name]);

@@ -51,7 +51,15 @@ impl CbsGrammar {
             self.boot_failure(rest, retried.then_some("will be retried"), report);
             return true;
         }
-        if rest.starts_with(b"Changes to be rolled back") || rest.starts_with(b"Rolling back") {
+        if rest.starts_with(b"A possible hang was detected") {
+            self.boot_failure(rest, None, report);
+            return true;
+        }
+        let gave_up = rest.starts_with(b"No progress detected");
+        if rest.starts_with(b"Changes to be rolled back")
+            || rest.starts_with(b"Rolling back")
+            || gave_up && scan::contains(rest, b"rolling back")
+        {
             self.rolled_back(report);
             return true;
         }
@@ -59,7 +67,8 @@ impl CbsGrammar {
     }
 
     fn boot_failure(&mut self, text: &[u8], detail: Option<&'static str>, report: &mut Report<'_>) {
-        let Some(code) = scan::hresult(text) else {
+        let bare = || scan::after(text, b"hr: ").and_then(scan::code);
+        let Some(code) = scan::hresult(text).or_else(bare) else {
             return;
         };
         let result = outcome::of_code(code);

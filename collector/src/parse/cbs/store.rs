@@ -1,6 +1,7 @@
 //! The component store's own flags: marked corrupt, totals of a detection,
 //! missing manifests and deployments, sources that cannot be used.
 
+use kbwatch_proto::event::UpdateEvent;
 use kbwatch_proto::words::{EventResult, Phase};
 
 use super::super::report::{Report, put, text};
@@ -57,8 +58,7 @@ impl CbsGrammar {
         {
             let name = text(scan::before(rest.trim_ascii_start(), b" "));
             let name = name.trim_end_matches(['.', ',']);
-            let key = self.memory.key(&["manifest", name]);
-            if self.memory.tell_once(key) {
+            if !self.is_missing(name) {
                 let mut event = self.begin(
                     report,
                     Phase::CorruptionDetect,
@@ -67,8 +67,12 @@ impl CbsGrammar {
                 event.kb = package::kb(name, "");
                 name.clone_into(&mut event.package);
                 event.hresult = scan::hresult(message);
-                report.tell(event);
+                self.close_finding(report);
+                self.finding = Some(self.open(event));
             }
+            return true;
+        }
+        if self.missing_again(message) {
             return true;
         }
         if self.store_flag(message, report) {
@@ -88,8 +92,40 @@ impl CbsGrammar {
             let missing = package::kb(&event.package, "");
             put(&mut event, "missing_kb", missing);
             put(&mut event, "update", update);
+            self.adopt_orphan(event.hresult.unwrap_or_default());
             report.tell(event);
         }
+        true
+    }
+
+    /// Whether a package's manifest was told to be missing.
+    fn is_missing(&self, name: &str) -> bool {
+        let told = self.memory.key(&["manifest", name]);
+        let open = self.finding.as_ref().map(|finding| &finding.event);
+        self.memory.was_told(told)
+            || open.is_some_and(|event| {
+                event.result == EventResult::ManifestMissing && event.package == name
+            })
+    }
+
+    /// CBS: `Failed to resolve package 'P' [HRESULT…]`, right after P's manifest
+    /// was told to be missing: gives that its code.
+    fn missing_again(&mut self, message: &[u8]) -> bool {
+        let Some(rest) = message.strip_prefix(b"Failed to resolve package '") else {
+            return false;
+        };
+        let Some(code) = scan::hresult(rest) else {
+            return false;
+        };
+        let name = scan::before(rest, b"'");
+        let about = |event: &UpdateEvent| {
+            event.result == EventResult::ManifestMissing && event.package.as_bytes() == name
+        };
+        let Some(finding) = self.finding.as_mut().filter(|open| about(&open.event)) else {
+            return false;
+        };
+        finding.enrich(|event| event.hresult = Some(code));
+        self.adopt_orphan(code);
         true
     }
 
@@ -104,9 +140,8 @@ impl CbsGrammar {
         }
         let name = text(scan::before(package.unwrap_or_default(), b" "));
         let name = name.trim_end_matches(['.', ',']);
-        let missing = self.memory.key(&["manifest", name]);
         let key = self.memory.key(&["marked", name]);
-        if self.memory.was_told(missing) || !self.memory.tell_once(key) {
+        if self.is_missing(name) || !self.memory.tell_once(key) {
             return true;
         }
         let mut event = self.begin(

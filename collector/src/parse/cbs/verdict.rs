@@ -62,34 +62,6 @@ impl CbsGrammar {
         push_open(&mut self.verdicts, verdict, report);
     }
 
-    /// `Failed to process single phase execution. [HRESULT…]`: as a rule a
-    /// verdict that names the package follows, and this says nothing more.
-    pub(super) fn execution_failed(&mut self, message: &[u8], report: &mut Report<'_>) -> bool {
-        if !message.starts_with(b"Failed to process single phase execution") {
-            return false;
-        }
-        let Some(code) = scan::hresult(message) else {
-            return false;
-        };
-        self.close_orphan(report);
-        let mut event = self.begin(report, Phase::Install, outcome::of_code(code));
-        event.hresult = Some(code);
-        self.orphan = Some(self.open(event));
-        true
-    }
-
-    /// A verdict with this code was told: what failed without a name is it.
-    fn adopt_orphan(&mut self, code: u32) {
-        self.orphan
-            .take_if(|orphan| orphan.event.hresult == Some(code));
-    }
-
-    pub(super) fn close_orphan(&mut self, report: &mut Report<'_>) {
-        if let Some(orphan) = self.orphan.take() {
-            orphan.close(report);
-        }
-    }
-
     /// `Corruption Repairing): ID [HRESULT…]`.
     fn run_completed(&mut self, run: &[u8], report: &mut Report<'_>) {
         let mut event = self.begin(report, run_phase(run), EventResult::Info);

@@ -7,7 +7,7 @@ use super::FileKind;
 use crate::parse::cabinet::CABINET_MAGIC;
 use crate::parse::panther::Head;
 use crate::parse::{
-    check_sur, configmgr, encoding, installed, rendered, scan, setup_diag, windows_update,
+    check_sur, configmgr, dism, encoding, installed, rendered, scan, setup_diag, windows_update,
 };
 
 const MOST_LINES: usize = 400;
@@ -161,7 +161,14 @@ fn of_bare_line(line: &[u8]) -> Option<FileKind> {
         b"WER: Generating failure report",
         b"SQM: Reporting ",
         b"Store corruption, manifest missing",
+        b"[HRESULT = 0x8",
     ];
+    if dism::is_bare(line) {
+        return Some(FileKind::Dism);
+    }
+    if windows_update::legacy::Head::bare(line).is_some() {
+        return Some(FileKind::WuLegacy);
+    }
     let known = summary || servicing.iter().any(|mark| scan::contains(line, mark));
     known.then_some(FileKind::Cbs)
 }

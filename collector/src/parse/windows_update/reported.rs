@@ -6,6 +6,8 @@
 //! The file of its own was read from published records only: marked
 //! unverified.
 
+use std::borrow::Cow;
+
 use kbwatch_proto::event::UpdateEvent;
 use kbwatch_proto::words::{EventResult, Phase, TimeSource};
 
@@ -44,6 +46,45 @@ pub(crate) fn read_line(line: &Line<'_>, report: &mut Report<'_>) {
         }
         None => report.counts.unknown += 1,
     }
+}
+
+/// The record with tabs between its cells: pastes put blanks in their place.
+pub(super) fn by_tabs(record: &[u8]) -> Cow<'_, [u8]> {
+    if memchr::memchr(b'\t', record).is_some() {
+        return Cow::Borrowed(record);
+    }
+    let words: Vec<&[u8]> = record
+        .split(u8::is_ascii_whitespace)
+        .filter(|word| !word.is_empty())
+        .collect();
+    // The date is two words, the name of the number is one of its own.
+    let named = usize::from(words.get(5).is_some_and(|word| word.starts_with(b"[")));
+    let client = 9 + named;
+    let outcome = |word: &&[u8]| matches!(*word, b"Success" | b"Failure");
+    let after = words.iter().skip(client).position(outcome);
+    let Some(outcome) = after.map(|at| client + at) else {
+        return Cow::Borrowed(record);
+    };
+    let ends = [
+        0,
+        2,
+        3,
+        4 + named,
+        5 + named,
+        6 + named,
+        7 + named,
+        8 + named,
+    ];
+    let ends = ends.into_iter().chain([outcome - 1, outcome, outcome + 2]);
+    let mut cells = Vec::with_capacity(record.len());
+    let mut from = 0;
+    for end in ends.filter(|end| *end < words.len()) {
+        cells.extend(words[from..=end.max(from)].join(&b' '));
+        cells.push(b'\t');
+        from = end + 1;
+    }
+    cells.extend(words.get(from..).unwrap_or_default().join(&b' '));
+    Cow::Owned(cells)
 }
 
 /// Reads the cells of a record.
@@ -136,4 +177,25 @@ fn instant(stamp: &[u8]) -> Option<i64> {
         .position(|byte| matches!(byte, b'+' | b'-'))?;
     let offset_min = time::header_offset(&stamp[19 + sign..])?;
     Some(local_instant(stamp)? - i64::from(offset_min) * 60_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_that_lost_its_tabs_gets_them_back() {
+        for name in ["182", "182 [AGENT_INSTALLING_FAILED]"] {
+            let record = format!(
+                "{{0A}}\t2023-01-11 09:00:00:120+0900\t1\t{name}\t101\t{{0B}}\t204\t800f0922\t\
+                 Some Client\tFailure\tContent Install\tInstallation Failure: x (KB5022286)"
+            );
+            let pasted = record.replace('\t', " ");
+            assert_eq!(&*by_tabs(pasted.as_bytes()), record.as_bytes());
+            assert_eq!(&*by_tabs(record.as_bytes()), record.as_bytes());
+        }
+        for short in ["", "{0A} 2023-01-11", "a b c d e f g h i j k Failure"] {
+            by_tabs(short.as_bytes());
+        }
+    }
 }

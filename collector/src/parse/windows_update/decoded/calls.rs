@@ -44,13 +44,14 @@ impl DecodedGrammar {
     /// Whether another thread just told of this call.
     pub(super) fn is_told_again(&self, phase: Phase, head: &Head<'_>) -> bool {
         let counters = scan::after(head.text, b"call complete").unwrap_or_default();
+        let counters = counters.trim_ascii();
         self.calls.iter().any(|(_, open)| {
             let printed = open.event.printed_at_ms.unwrap_or_default();
             let told = scan::after(open.event.evidence.as_bytes(), b"call complete");
             let told = scan::before(told.unwrap_or_default(), b"\n");
             open.event.phase == phase
                 && (head.printed_at_ms - printed).abs() <= SAME_CALL_MS
-                && told.trim_ascii_end() == counters
+                && told.trim_ascii() == counters
         })
     }
 
@@ -82,6 +83,11 @@ impl DecodedGrammar {
         };
         let thread = self.memory.thread(&head.thread).clone();
         let Ok(phase) = thread.phase.parse() else {
+            let mut calls = self.calls.iter_mut();
+            if let Some((_, open)) = calls.find(|(thread, _)| *thread == head.thread) {
+                open.enrich(|event| event.hresult = event.hresult.or(Some(code)));
+                return;
+            }
             self.await_counters(code, Phase::Download, head, report);
             return;
         };

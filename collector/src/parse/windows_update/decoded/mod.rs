@@ -199,7 +199,7 @@ impl DecodedGrammar {
             return self.history(body, head, report);
         } else if let Some(answer) = body.strip_prefix(b"Reboot required = ") {
             self.reboot(answer, head, report);
-        } else if scan::contains(body, b" call complete (") {
+        } else if is_call_end(body) {
             return self.call_complete(head, report);
         } else if scan::contains(body, b"Call error code = 0x") {
             self.call_failed(head, report);
@@ -208,6 +208,12 @@ impl DecodedGrammar {
         }
         true
     }
+}
+
+/// `Install call complete (succeeded = 1, …`; pastes widen the blanks.
+fn is_call_end(body: &[u8]) -> bool {
+    let rest = scan::after(body, b" call complete ");
+    rest.is_some_and(|rest| rest.trim_ascii_start().starts_with(b"("))
 }
 
 fn strip_any<'a>(text: &'a [u8], marks: &[&[u8]]) -> Option<&'a [u8]> {

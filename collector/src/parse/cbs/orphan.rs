@@ -1,0 +1,82 @@
+//! Failures that name no package: as a rule a verdict on the package follows
+//! and says the same, and then they say nothing more.
+
+use kbwatch_proto::words::{EventResult, Phase};
+
+use super::super::outcome;
+use super::super::report::{Report, put, text};
+use super::super::scan;
+use super::{CbsGrammar, package};
+
+/// Records with which an operation ends, by their starts. What else fails on
+/// the way up is told by them, or was a probe.
+const ENDS: &[&[u8]] = &[
+    b"Failed to process single phase execution",
+    b"Failed to perform operation",
+    b"Failed to resolve execution chain",
+    b"Failed to execute execution chain",
+    b"Failed to begin deployment installation for Update",
+    b"Failed to bulk stage deployment manifest",
+    b"Failed to stage execution package",
+    b"Failed to resolve package",
+    b"Failed to load the COMPONENTS hive",
+    b"Failed to find or add the component family",
+];
+
+impl CbsGrammar {
+    /// `Failed to process single phase execution. [HRESULT…]` and its like, and
+    /// `Package "P" requires Servicing Stack v… [HRESULT…]`.
+    pub(super) fn execution_failed(&mut self, message: &[u8], report: &mut Report<'_>) -> bool {
+        let prerequisite = message.starts_with(b"Package ")
+            && scan::contains(message, b" requires Servicing Stack ");
+        if !prerequisite && !ENDS.iter().any(|end| message.starts_with(end)) {
+            return false;
+        }
+        let Some(code) = scan::hresult(message) else {
+            return false;
+        };
+        let result = outcome::of_code(code);
+        let known = self.orphan.as_ref().and_then(|orphan| orphan.event.hresult) == Some(code)
+            || self.memory.was_told(self.failure_key(code));
+        if known || result == EventResult::Success {
+            return true;
+        }
+        self.close_orphan(report);
+        let mut event = self.begin(report, Phase::Install, result);
+        event.hresult = Some(code);
+        if let Some((named, _)) = scan::counted(message)
+            && (prerequisite || memchr::memchr(b'~', named).is_some())
+        {
+            event.package = text(named);
+            let kb = package::kb(&event.package, "");
+            if prerequisite {
+                event.kb = kb;
+            } else {
+                // A package that is not there is not the one that failed.
+                put(&mut event, "missing_kb", kb);
+            }
+        }
+        self.orphan = Some(self.open(event));
+        true
+    }
+
+    /// An event with this code was told: what failed without a name is it.
+    pub(super) fn adopt_orphan(&mut self, code: u32) {
+        self.orphan
+            .take_if(|orphan| orphan.event.hresult == Some(code));
+        if code & 0x8000_0000 != 0 {
+            let key = self.failure_key(code);
+            self.memory.tell_once(key);
+        }
+    }
+
+    pub(super) fn close_orphan(&mut self, report: &mut Report<'_>) {
+        if let Some(orphan) = self.orphan.take() {
+            orphan.close(report);
+        }
+    }
+
+    fn failure_key(&self, code: u32) -> u64 {
+        self.memory.key(&["failure", &code.to_string()])
+    }
+}
