@@ -1,8 +1,11 @@
 //! `kbwatch-ingest dead-letters`: what could not be stored, for people.
 
+use std::error::Error;
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::time::Duration;
 
+use clickhouse::Client;
 use kbwatch_ingest::config::{ConfigError, IngestConfig};
 use kbwatch_ingest::store::letters::{Letter, MOST_SHOWN, Wanted, beyond, envelope, list};
 use kbwatch_ingest::store::replay;
@@ -13,6 +16,25 @@ use crate::cli::{DeadLetters, Letters};
 
 /// Characters of an id that a list shows: enough to name it by.
 const SHORT_ID: usize = 12;
+
+/// Time for ClickHouse to say what is asked.
+const DEADLINE: Duration = Duration::from_mins(1);
+
+/// What is printed, or why not.
+type Told = Result<String, Box<dyn Error + Send + Sync>>;
+
+/// Nothing can be told of dead letters.
+#[derive(Debug, thiserror::Error)]
+enum Unanswered {
+    /// ClickHouse hangs.
+    #[error(
+        "read dead letters: ClickHouse did not answer within a minute; kbwatch-ingest check says more"
+    )]
+    InTime,
+    /// Somebody did not want to wait.
+    #[error("read dead letters: stopped before ClickHouse answered")]
+    Stopped,
+}
 
 pub(crate) fn arguments(command: &DeadLetters) -> &Letters {
     match command {
@@ -38,26 +60,8 @@ pub(crate) async fn run(
     };
     let client = config.clickhouse.client();
     let text = match command {
-        DeadLetters::List(_) => {
-            let letters = list(&client, &wanted).await?;
-            let more = beyond(&client, &wanted, letters.len()).await?;
-            format!("{}{}", table(&letters), more_told(more))
-        }
-        DeadLetters::Show(_) => {
-            let mut text = String::new();
-            let letters = list(&client, &wanted).await?;
-            for letter in &letters {
-                let sealed = envelope(&client, letter).await?;
-                write!(text, "{}", whole(letter))?;
-                if let Some(sealed) = sealed {
-                    writeln!(text, "{sealed:#?}")?;
-                }
-                writeln!(text)?;
-            }
-            let more = beyond(&client, &wanted, letters.len()).await?;
-            text.push_str(&more_told(more));
-            text
-        }
+        DeadLetters::List(_) => answered(shutdown, listed(&client, &wanted)).await?,
+        DeadLetters::Show(_) => answered(shutdown, shown(&client, &wanted)).await?,
         DeadLetters::Replay(_) => {
             let named = !asked.ids.is_empty() || asked.device.is_some() || asked.kind.is_some();
             if !named && !asked.all {
@@ -76,6 +80,40 @@ pub(crate) async fn run(
         }
     };
     Ok(std::io::stdout().write_all(text.as_bytes())?)
+}
+
+/// Waits for what only reads, until it is asked to stop or the time is over.
+async fn answered(
+    mut shutdown: watch::Receiver<bool>,
+    reading: impl Future<Output = Told>,
+) -> Told {
+    tokio::select! {
+        read = tokio::time::timeout(DEADLINE, reading) => read.map_err(|_| Unanswered::InTime)?,
+        // Also when nobody is left who could ask.
+        _ = shutdown.wait_for(|stop| *stop) => Err(Box::new(Unanswered::Stopped)),
+    }
+}
+
+async fn listed(client: &Client, wanted: &Wanted) -> Told {
+    let letters = list(client, wanted).await?;
+    let more = beyond(client, wanted, letters.len()).await?;
+    Ok(format!("{}{}", table(&letters), more_told(more)))
+}
+
+async fn shown(client: &Client, wanted: &Wanted) -> Told {
+    let mut text = String::new();
+    let letters = list(client, wanted).await?;
+    for letter in &letters {
+        let sealed = envelope(client, letter).await?;
+        write!(text, "{}", whole(letter))?;
+        if let Some(sealed) = sealed {
+            writeln!(text, "{sealed:#?}")?;
+        }
+        writeln!(text)?;
+    }
+    let more = beyond(client, wanted, letters.len()).await?;
+    text.push_str(&more_told(more));
+    Ok(text)
 }
 
 fn table(letters: &[Letter]) -> String {

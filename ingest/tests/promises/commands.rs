@@ -8,7 +8,7 @@ use std::time::Duration;
 use kbwatch_clickhouse_engine::testing::{TestEngine, engine};
 
 use crate::device::{batch, connect, open};
-use crate::gateway::until;
+use crate::gateway::{PATIENCE, until};
 
 fn ingest(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kbwatch-ingest"));
@@ -218,4 +218,28 @@ async fn stages_wait_for_a_kafka_that_is_away_and_end_well_when_asked() {
         let ended = tokio::time::timeout(Duration::from_secs(20), ended).await;
         assert!(ended.unwrap().unwrap().unwrap().success(), "{command}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dead_letters_are_not_waited_for_when_asked_to_stop() {
+    // It takes the connection, and says nothing.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let mut waiting = ingest(&["dead-letters", "list"])
+        .env("KBWATCH_CLICKHOUSE_URL", url)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let taken = tokio::time::timeout(PATIENCE, silent.accept()).await;
+    let _held = taken.unwrap().unwrap();
+    let pid = waiting.id().to_string();
+    assert!(Command::new("kill").arg(pid).status().unwrap().success());
+    until("it ends", async || waiting.try_wait().unwrap().is_some()).await;
+    let output = waiting.wait_with_output().unwrap();
+    assert!(!output.status.success());
+    assert!(
+        said(&output).contains("stopped before"),
+        "{}",
+        said(&output)
+    );
 }
