@@ -3,18 +3,22 @@
 
 use std::error::Error;
 use std::io::Write;
-use std::time::Duration;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
 
-use kbwatch_ingest::config::IngestConfig;
+use kbwatch_ingest::config::{IngestConfig, TlsConfig};
 use kbwatch_ingest::journal::{describe, lag};
 use kbwatch_ingest::migrate;
-use kbwatch_ingest::receive::check_certificates;
+use kbwatch_ingest::receive::{check_certificates, running_out};
 use tokio::net::TcpListener;
 
 use crate::{Outcome, told};
 
 /// Deadline of one question to ClickHouse.
 const ASK: Duration = Duration::from_secs(10);
+
+/// Certificates that are over by then are told of.
+const SOON: Duration = Duration::from_hours(30 * 24);
 
 /// Something does not work; what, was said already.
 #[derive(Debug, thiserror::Error)]
@@ -78,15 +82,39 @@ fn certificates(config: &IngestConfig) -> Finding {
         return Finding::Note("none: devices declare themselves, on loopback only".to_owned());
     };
     match check_certificates(tls) {
-        Ok(()) if tls.client_crl.is_some() => {
-            Finding::Well("they fit each other, with a revocation list".to_owned())
-        }
-        Ok(()) => Finding::Note("they fit each other; nobody can be revoked".to_owned()),
+        Ok(()) => validity(tls),
         Err(error) => failed(
             &error,
             "look at receive.tls: PEM files, a key that belongs to cert, and rights to read them",
         ),
     }
+}
+
+/// For how long certificates that fit each other will do.
+fn validity(tls: &TlsConfig) -> Finding {
+    let soon = match running_out(tls, SystemTime::now(), SOON) {
+        Ok(soon) => soon,
+        Err(error) => return failed(&error, "look at receive.tls"),
+    };
+    let named = soon.iter().map(|out| match out.days {
+        days @ 0.. => format!("{} is valid for {days} days more", out.file),
+        _ => format!("{} is over", out.file),
+    });
+    let named: Vec<_> = named.collect();
+    let is_list = |file: &str| tls.client_crl.as_deref() == Some(Path::new(file));
+    if soon.iter().any(|out| out.days < 0 && !is_list(&out.file)) {
+        return Finding::Bad {
+            what: named.join("; "),
+            remedy: "renew the certificate; a running gateway takes it up by itself",
+        };
+    }
+    if !named.is_empty() {
+        return Finding::Note(format!("they fit each other; {}", named.join("; ")));
+    }
+    if tls.client_crl.is_none() {
+        return Finding::Note("they fit each other; nobody can be revoked".to_owned());
+    }
+    Finding::Well("they fit each other, with a revocation list".to_owned())
 }
 
 async fn gateway(config: &IngestConfig) -> Finding {

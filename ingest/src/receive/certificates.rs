@@ -62,10 +62,10 @@ pub enum TlsError {
 /// What lay in the files at one moment.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Files {
-    cert: Vec<u8>,
+    pub(super) cert: Vec<u8>,
     key: Vec<u8>,
-    client_ca: Vec<u8>,
-    client_crl: Option<Vec<u8>>,
+    pub(super) client_ca: Vec<u8>,
+    pub(super) client_crl: Option<Vec<u8>>,
 }
 
 impl Files {
@@ -166,7 +166,10 @@ fn verifier(files: &Files, config: &TlsConfig) -> Result<Arc<dyn ClientCertVerif
     built.map_err(|error| refused(path, error.into()))
 }
 
-fn certificates(bytes: &[u8], path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+pub(super) fn certificates(
+    bytes: &[u8],
+    path: &Path,
+) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let found = blocks(CertificateDer::pem_slice_iter(bytes), path)?;
     if found.is_empty() {
         return Err(TlsError::Empty {
@@ -176,7 +179,7 @@ fn certificates(bytes: &[u8], path: &Path) -> Result<Vec<CertificateDer<'static>
     Ok(found)
 }
 
-fn revocations(
+pub(super) fn revocations(
     bytes: &[u8],
     path: &Path,
 ) -> Result<Vec<CertificateRevocationListDer<'static>>, TlsError> {

@@ -6,6 +6,7 @@ mod certificates;
 mod connection;
 mod conversation;
 mod decide;
+mod expiry;
 mod guard;
 mod handshake;
 mod identity;
@@ -18,5 +19,6 @@ mod waiting;
 
 pub use certificates::TlsError;
 pub use decide::{Refusal, check_envelope};
+pub use expiry::{RunsOut, running_out};
 pub use identity::{Denial, Identity, Speaker};
 pub use server::{Gate, ReceiveError, check_certificates, serve};
