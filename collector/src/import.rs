@@ -300,7 +300,7 @@ mod tests {
         for (provenance, told) in [
             (
                 "profile.zip/Users/wang/Desktop/CBS.log",
-                "profile.zip/Users/***/Desktop/CBS.log",
+                "profile.zip/Users/***/CBS.log",
             ),
             ("Users/wang/CBS.log", "Users/***/CBS.log"),
             (

@@ -262,7 +262,7 @@ mod tests {
 
     #[test]
     fn no_gateway_can_silence_a_device_for_longer_than_the_longest_backoff() {
-        let longest = Duration::from_secs(600);
+        let longest = Duration::from_mins(10);
         let pause = |retry_after_ms| {
             let receipt = Receipt {
                 retry_after_ms,

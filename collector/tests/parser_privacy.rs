@@ -98,17 +98,40 @@ proptest! {
 
     #[test]
     fn nobody_is_named_whatever_line_holds_the_name(
-        name in "[a-z]{5,12}",
+        name in "[A-Z][a-z]{4,9}( [A-Z]'[A-Z][a-z]{4,9})?",
+        file in "[A-Z][a-z]{5,12} [A-Z][a-z]{5,12}",
         account in "S-1-5-21-[1-9][0-9]{8}-[0-9]{9}-[0-9]{9}-[1-9][0-9]{3}",
+        home in prop::sample::select(&[r"C:\Users", r"C:\DOCUME~1", r"\\bank\home$"][..]),
     ) {
-        let path = format!("C:\\Users\\{name}\\AppData\\x.dll");
+        let path = format!("{home}\\{name}\\AppData\\{file}.dll");
         for (kind, lines) in PRIVATE_LINES {
             let text = lines.replace("PATH", &path).replace("ACCOUNT", &account);
             let events = read(*kind, text.as_bytes());
             prop_assert!(!events.is_empty(), "{}: {}", kind, text);
             let said = format!("{events:?}");
-            prop_assert!(!said.contains(&format!("\\{name}\\")), "{}: {}", kind, said);
-            prop_assert!(!said.contains(&account), "{}: {}", kind, said);
+            for secret in [&name, &file, &account] {
+                prop_assert!(!said.contains(secret.as_str()), "{}: {}", kind, said);
+            }
+        }
+    }
+
+    #[test]
+    fn accounts_passwords_and_documents_stay_whatever_line_holds_them(
+        name in "[a-z]{6,12}",
+        password in "[A-Za-z]{4,8}/?[A-Za-z]{4,8}",
+        title in "[A-Z][a-z]{5,12} [A-Z][a-z]{5,12}",
+        kind in prop::sample::select(&["xlsx", "docx", "pdf", "PDF", "msg"][..]),
+    ) {
+        for (log, lines) in PRIVATE_LINES {
+            let secret = format!(
+                "user BANK\\{name} via http://{name}:{password}@proxy D:\\Data\\{title}.{kind}"
+            );
+            let text = lines.replace("PATH", &secret).replace("ACCOUNT", "S-1-5-18");
+            let events = read(*log, text.as_bytes());
+            let said = format!("{events:?}");
+            for secret in [&name, &password, &title] {
+                prop_assert!(!said.contains(secret.as_str()), "{}: {}", log, said);
+            }
         }
     }
 }

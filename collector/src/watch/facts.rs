@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use kbwatch_proto::event::{MAX_FACTS, MAX_TEXT_LEN};
 
+use crate::parse::mask;
 use crate::watch::file_id::Signature;
 
 /// Longest name of a fact, in bytes.
@@ -80,6 +81,7 @@ fn read_file(path: &Path) -> io::Result<BTreeMap<String, String>> {
 }
 
 /// Drops what no server would store: odd names, endless values, too many.
+/// Values are masked as all that leaves the device.
 fn bounded(facts: BTreeMap<String, String>) -> BTreeMap<String, String> {
     let fits = |name: &str| {
         let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
@@ -89,6 +91,7 @@ fn bounded(facts: BTreeMap<String, String>) -> BTreeMap<String, String> {
     let kept: BTreeMap<_, _> = facts
         .into_iter()
         .filter(|(name, value)| fits(name) && value.len() <= MAX_TEXT_LEN)
+        .map(|(name, value)| (name, mask(&value)))
         .take(MAX_FACTS)
         .collect();
     if kept.len() < total {
@@ -168,6 +171,18 @@ mod tests {
         assert_eq!(source.look(), None);
         fs::write(file.path(), r#"{"ubr": "1"}"#).unwrap();
         assert!(source.look().is_some());
+    }
+
+    #[test]
+    fn a_fact_names_neither_a_user_nor_a_password() {
+        let told = [
+            ("wsus", "http://svc:geheim@wsus.bank.example:8530"),
+            ("image", r"C:\Users\wang\gold.wim"),
+        ];
+        let told = told.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let kept = bounded(told.into());
+        assert_eq!(kept["wsus"], "http://***@wsus.bank.example:8530");
+        assert_eq!(kept["image"], r"C:\Users\***\***.wim");
     }
 
     #[test]

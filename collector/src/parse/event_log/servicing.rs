@@ -15,11 +15,10 @@ pub(super) fn read(raw: &RawEvent, report: &Report<'_>) -> Option<UpdateEvent> {
     let (phase, result) = match raw.event_number {
         1 => (Phase::Install, EventResult::Start),
         2 => (Phase::Install, EventResult::Success),
-        3 => (Phase::Install, failure),
+        // After 6 the package is partially installed.
+        3 | 6 => (Phase::Install, failure),
         4 => (Phase::Install, EventResult::PendingReboot),
         5 => (Phase::Install, feature_result(code)),
-        // Failed, and the package is partially installed now.
-        6 => (Phase::Install, failure),
         7..=16 => (Phase::FeatureInstall, feature_result(code)),
         1013 => (Phase::CorruptionRepair, EventResult::Start),
         1014 | 1015 if code.is_some_and(|code| code != 0) => (Phase::CorruptionRepair, failure),
