@@ -52,7 +52,10 @@ pub struct Record {
 impl From<&UpdateEvent> for Record {
     /// Of an event whose time in UTC is known; else its printed time stands.
     fn from(event: &UpdateEvent) -> Self {
-        let extra = |key: &str| event.extra.get(key).cloned().unwrap_or_default();
+        let extra = |key: &str| {
+            let value = event.extra.get(key);
+            value.map_or_else(String::new, ToString::to_string)
+        };
         let at_ms = event.occurred_at_ms.or(event.printed_at_ms);
         Self {
             event_id: event.event_id,
@@ -65,7 +68,7 @@ impl From<&UpdateEvent> for Record {
             kb: event.kb.clone(),
             package: event.package.clone(),
             title: event.title.clone(),
-            source: event.source.clone(),
+            source: event.source.to_string(),
             detail: extra("detail"),
             shutdown_kind: extra("operation"),
             component: event.component.clone(),

@@ -114,10 +114,11 @@ pub(super) fn doom_of(code: u32, dice: &mut Dice) -> Doom {
 pub(super) fn code_of(draft: &mut Draft) -> u32 {
     let usual: Vec<u32> = draft.usual.codes().collect();
     if draft.dice.chance(0.2) {
-        // Not one of the update server: those are no fault of an update.
+        // No full disk and none of the update server: those are no fault of an
+        // update.
         let own = usual
             .iter()
-            .filter(|code| (*code >> 16) == 0x800f || (*code >> 16) == 0x8007);
+            .filter(|code| matches!(*code >> 16, 0x800f | 0x8007) && **code != 0x8007_0070);
         let own: Vec<u32> = own.copied().collect();
         if !own.is_empty() {
             return draft.dice.pick(&own);

@@ -65,7 +65,7 @@ pub(super) fn tell(device: &Endpoint, life: &Life) -> Vec<News> {
                 event.hresult = noise.hresult;
                 event.kb.clone_from(&noise.kb);
                 if !noise.kb.is_empty() {
-                    AGENT.clone_into(&mut event.source);
+                    event.source = AGENT.into();
                     event.title = format!("Update ({})", noise.kb);
                 }
             },
@@ -143,7 +143,7 @@ impl Teller<'_> {
     fn agent(&mut self, kb: &Kb, phase: Phase, result: EventResult, at_ms: i64, code: Option<u32>) {
         let title = kb.title(self.device.says("language"));
         self.event(SourceKind::EventLog, phase, result, at_ms, |event| {
-            AGENT.clone_into(&mut event.source);
+            event.source = AGENT.into();
             event.title = title;
             kb.number.clone_into(&mut event.kb);
             event.hresult = code;
@@ -157,7 +157,7 @@ impl Teller<'_> {
             result,
             at_ms,
             |event| {
-                SERVICING.clone_into(&mut event.source);
+                event.source = SERVICING.into();
                 kb.number.clone_into(&mut event.kb);
                 "Installed".clone_into(&mut event.target_state);
                 event.hresult = Some(code);
@@ -180,7 +180,9 @@ impl Teller<'_> {
             info,
             at_ms,
             |event| {
-                event.extra.insert("detail".to_owned(), detail.to_owned());
+                event
+                    .extra
+                    .insert("detail".into(), detail.to_owned().into());
             },
         );
     }
