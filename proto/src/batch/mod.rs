@@ -4,6 +4,7 @@
 //! is sound, and for every other row its number and the reason: one bad row
 //! never costs its neighbours.
 
+mod block;
 mod fault;
 mod health;
 mod pack;
@@ -16,9 +17,10 @@ use sha2::{Digest, Sha256};
 
 use crate::event::{FactsSnapshot, Health, MAX_EXTRA, MAX_FACTS, MAX_SOURCES, UpdateEvent};
 
+pub use block::{Block, Row, TEXT_FIELDS, TEXT_NAMES, TextField};
 pub use fault::{PackError, RejectedRow, UnpackError};
 pub use pack::pack;
-pub use unpack::unpack;
+pub use unpack::{unpack, unseal};
 
 /// Layout of the payload that this code writes.
 pub const FORMAT: u32 = 1;
@@ -70,6 +72,21 @@ pub struct Unpacked {
     /// Why the facts are not among the contents, where they were sent and
     /// cannot be taken.
     pub rejected_facts: Option<String>,
+}
+
+/// What came out of a batch, its rows pointing at the texts of their block.
+#[derive(Debug, Default)]
+pub struct Unsealed {
+    /// Every row that is sound.
+    pub block: Block,
+    /// Every row that is not.
+    pub rejected: Vec<RejectedRow>,
+    /// Device facts, where they were sent and can be taken.
+    pub facts: Option<FactsSnapshot>,
+    /// Why they cannot be taken.
+    pub rejected_facts: Option<String>,
+    /// The collector's own health, in heartbeats.
+    pub health: Option<Health>,
 }
 
 /// First eight bytes of the SHA-256 of a payload, big endian.

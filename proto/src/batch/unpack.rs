@@ -2,24 +2,45 @@
 //! every row is judged by itself.
 
 use prost::Message;
-use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
+use prost::encoding::{DecodeContext, decode_key, skip_field};
 
+use super::block::{Block, Row, Text};
 use super::fault::{RejectedRow, UnpackError};
-use super::row::decode_event;
+use super::row::{Judge, Wire, slice};
 use super::{
-    FORMAT, MAX_EVENTS, MAX_FACT_ENTRIES, MAX_SOURCE_ENTRIES, MAX_STRINGS, MAX_TEXT_TOTAL,
-    MAX_UNPACKED_LEN, Unpacked, checksum, health,
+    Contents, FORMAT, MAX_EVENTS, MAX_FACT_ENTRIES, MAX_SOURCE_ENTRIES, MAX_STRINGS,
+    MAX_TEXT_TOTAL, MAX_UNPACKED_LEN, Unpacked, Unsealed, checksum, health,
 };
 use crate::event::{FactsSnapshot, MAX_FACTS};
 use crate::generated::events::v1 as wire;
 use crate::telemetry::Batch;
 
-/// Opens a sealed batch.
+/// Opens a sealed batch into events that own their texts; whoever handles many
+/// takes [`unseal`].
 ///
 /// # Errors
 /// See [`UnpackError`]; single bad rows are no error but
 /// [`Unpacked::rejected`].
 pub fn unpack(batch: &Batch) -> Result<Unpacked, UnpackError> {
+    let unsealed = unseal(batch)?;
+    let block = &unsealed.block;
+    Ok(Unpacked {
+        contents: Contents {
+            events: block.rows.iter().map(|row| block.event(row)).collect(),
+            facts: unsealed.facts,
+            health: unsealed.health,
+        },
+        rejected: unsealed.rejected,
+        rejected_facts: unsealed.rejected_facts,
+    })
+}
+
+/// Opens a sealed batch into rows that point at the texts of its block.
+///
+/// # Errors
+/// See [`UnpackError`]; single bad rows are no error but
+/// [`Unsealed::rejected`].
+pub fn unseal(batch: &Batch) -> Result<Unsealed, UnpackError> {
     if batch.format > FORMAT {
         return Err(UnpackError::NewerFormat {
             found: batch.format,
@@ -40,56 +61,108 @@ pub fn unpack(batch: &Batch) -> Result<Unpacked, UnpackError> {
             what: "unpacked length",
         });
     }
-    check_size(&bytes)?;
-    let block = wire::Block::decode(bytes.as_slice()).map_err(UnpackError::Decode)?;
-    if block.events.len() != batch.event_count as usize {
+    let parts = Parts::of(&bytes)?;
+    if parts.events.len() != batch.event_count as usize {
         return Err(UnpackError::Mismatch {
             what: "event count",
         });
     }
-    decode_block(block)
+    let facts: Option<wire::Facts> = merged(&parts.facts)?;
+    let health: Option<wire::Health> = merged(&parts.health)?;
+    let Parts {
+        strings, events, ..
+    } = parts;
+    let mut unsealed = judge(bytes, strings, &events)?;
+    unsealed.health = health.map(health::decode);
+    match facts.map(decode_facts).transpose() {
+        Ok(facts) => unsealed.facts = facts,
+        Err(reason) => unsealed.rejected_facts = Some(reason),
+    }
+    Ok(unsealed)
 }
 
 /// Field of the facts in a `Facts`, and of the sources in a `Health`.
 const FACTS_FIELD: u32 = 3;
 const SOURCES_FIELD: u32 = 9;
 
-/// Counts rows, strings, facts and sources before they are decoded: an empty row takes
-/// two bytes in a block and hundreds in memory, so a block within its size limit
-/// could still exhaust a store.
-fn check_size(mut block: &[u8]) -> Result<(), UnpackError> {
-    let (mut strings, mut events) = (0_usize, 0_usize);
-    let (mut facts, mut sources) = (0_usize, 0_usize);
-    while !block.is_empty() {
-        let (tag, wire_type) = decode_key(&mut block).map_err(UnpackError::Decode)?;
-        let field = block;
-        skip_field(wire_type, tag, &mut block, DecodeContext::default())
-            .map_err(UnpackError::Decode)?;
-        match tag {
-            1 => strings += 1,
-            2 => events += 1,
-            3 if wire_type == WireType::LengthDelimited => {
-                facts += count_fields(&field[..field.len() - block.len()], FACTS_FIELD)?;
-            }
-            4 if wire_type == WireType::LengthDelimited => {
-                sources += count_fields(&field[..field.len() - block.len()], SOURCES_FIELD)?;
-            }
-            _ => {}
-        }
-        let rows = events > MAX_EVENTS || strings > MAX_STRINGS;
-        if rows || facts > MAX_FACT_ENTRIES || sources > MAX_SOURCE_ENTRIES {
-            return Err(UnpackError::Mismatch {
-                what: "rows, strings, facts or sources over the limit",
-            });
-        }
-    }
-    Ok(())
+/// Where a part lies in the unpacked bytes.
+type Place = std::ops::Range<usize>;
+
+/// The parts of a block, found and counted and not decoded yet: an empty row
+/// takes two bytes in a block and hundreds in memory, so a block within its size
+/// limit could still exhaust a store.
+struct Parts<'a> {
+    strings: Vec<Text>,
+    events: Vec<Place>,
+    /// Several of these are parts of one, as protobuf has it.
+    facts: Vec<&'a [u8]>,
+    health: Vec<&'a [u8]>,
 }
 
-/// How often a field stands in one length-delimited message.
+impl<'a> Parts<'a> {
+    fn of(bytes: &'a [u8]) -> Result<Self, UnpackError> {
+        let mut parts = Self {
+            strings: Vec::new(),
+            events: Vec::new(),
+            facts: Vec::new(),
+            health: Vec::new(),
+        };
+        let (mut facts, mut sources) = (0_usize, 0_usize);
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let (tag, wire_type) = decode_key(&mut rest).map_err(UnpackError::Decode)?;
+            if !(1..=4).contains(&tag) {
+                skip_field(wire_type, tag, &mut rest, DecodeContext::default())
+                    .map_err(UnpackError::Decode)?;
+                continue;
+            }
+            let field = slice(tag, wire_type, &mut rest).map_err(UnpackError::Decode)?;
+            let start = bytes.len() - rest.len() - field.len();
+            match tag {
+                1 => parts.strings.push(text(field, start)),
+                2 => parts.events.push(start..start + field.len()),
+                3 => {
+                    facts += count_fields(field, FACTS_FIELD)?;
+                    parts.facts.push(field);
+                }
+                _ => {
+                    sources += count_fields(field, SOURCES_FIELD)?;
+                    parts.health.push(field);
+                }
+            }
+            let rows = parts.events.len() > MAX_EVENTS || parts.strings.len() > MAX_STRINGS;
+            if rows || facts > MAX_FACT_ENTRIES || sources > MAX_SOURCE_ENTRIES {
+                return Err(UnpackError::Mismatch {
+                    what: "rows, strings, facts or sources over the limit",
+                });
+            }
+        }
+        Ok(parts)
+    }
+}
+
+fn merged<M: Message + Default>(parts: &[&[u8]]) -> Result<Option<M>, UnpackError> {
+    let mut message = None;
+    for part in parts {
+        let message = message.get_or_insert_with(M::default);
+        message.merge(*part).map_err(UnpackError::Decode)?;
+    }
+    Ok(message)
+}
+
+fn text(field: &[u8], start: usize) -> Text {
+    // An unpacked block is within MAX_UNPACKED_LEN.
+    let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+    Text {
+        start: place(start),
+        len: place(field.len()),
+        is_utf8: std::str::from_utf8(field).is_ok(),
+    }
+}
+
+/// How often a field stands in a message.
 fn count_fields(mut message: &[u8], wanted: u32) -> Result<usize, UnpackError> {
     let mut entries = 0;
-    decode_varint(&mut message).map_err(UnpackError::Decode)?;
     while !message.is_empty() {
         let (tag, wire_type) = decode_key(&mut message).map_err(UnpackError::Decode)?;
         skip_field(wire_type, tag, &mut message, DecodeContext::default())
@@ -99,34 +172,44 @@ fn count_fields(mut message: &[u8], wanted: u32) -> Result<usize, UnpackError> {
     Ok(entries)
 }
 
-fn decode_block(block: wire::Block) -> Result<Unpacked, UnpackError> {
-    let mut unpacked = Unpacked::default();
-    let mut text_len = 0;
-    for (row, event) in (0..).zip(&block.events) {
-        match decode_event(&block.strings, event) {
-            Ok(event) => {
-                text_len += event.text_len();
-                unpacked.contents.events.push(event);
+/// Reads every row, and parts those that are sound from those that are not.
+fn judge(bytes: Vec<u8>, strings: Vec<Text>, events: &[Place]) -> Result<Unsealed, UnpackError> {
+    let mut block = Block {
+        rows: Vec::with_capacity(events.len()),
+        bytes,
+        strings,
+        ..Block::default()
+    };
+    let mut rejected = Vec::new();
+    let mut judge = Judge::default();
+    for (number, place) in (0..).zip(events) {
+        let extras = block.extras.len();
+        let wire = Wire::read(&block.bytes[place.clone()], &mut block.extras);
+        let wire = wire.map_err(UnpackError::Decode)?;
+        match judge.row(&block, wire) {
+            Ok((row, text_len)) => {
+                block.text_len += text_len;
+                block.rows.push(Row { number, ..row });
             }
-            Err(reason) => unpacked.rejected.push(RejectedRow {
-                row,
-                reason: reason.to_string(),
-            }),
+            Err(reason) => {
+                block.extras.truncate(extras);
+                rejected.push(RejectedRow {
+                    row: number,
+                    reason: reason.to_string(),
+                });
+            }
         }
-        if text_len > MAX_TEXT_TOTAL {
+        if block.text_len > MAX_TEXT_TOTAL {
             return Err(UnpackError::Mismatch {
                 what: "texts over the limit",
             });
         }
     }
-    if let Some(facts) = block.facts {
-        match decode_facts(facts) {
-            Ok(facts) => unpacked.contents.facts = Some(facts),
-            Err(reason) => unpacked.rejected_facts = Some(reason),
-        }
-    }
-    unpacked.contents.health = block.health.map(health::decode);
-    Ok(unpacked)
+    Ok(Unsealed {
+        block,
+        rejected,
+        ..Unsealed::default()
+    })
 }
 
 /// All facts or none: a part of a revision would be another revision.
