@@ -34,6 +34,7 @@ fn complain(text: &str) {
 
 fn serve(folder: PathBuf) -> Result<(), EngineError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
         .build()
         .map_err(|source| EngineError::Process {
             attempted: "start a runtime",
