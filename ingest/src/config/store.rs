@@ -10,10 +10,15 @@ use super::{ConfigError, impossible};
 pub struct StoreConfig {
     /// Events that close a group.
     pub group_rows: usize,
-    /// Unpacked bytes that close a group.
+    /// Bytes in memory that close a group.
     pub group_bytes: usize,
-    /// Age that closes a group.
+    /// Age that closes a group; a busy one, which batches keep coming to, may
+    /// grow four times as old.
     pub group_age_ms: u64,
+    /// Groups that are written at once.
+    pub inserts_in_flight: usize,
+    /// Whether events are compressed (LZ4) on their way to `ClickHouse`.
+    pub compress_inserts: bool,
     /// Batches that wait in memory between receive and store.
     pub queue_batches: usize,
     /// Deadline of one insert.
@@ -29,9 +34,11 @@ pub struct StoreConfig {
 impl Default for StoreConfig {
     fn default() -> Self {
         Self {
-            group_rows: 20_000,
-            group_bytes: 8 * 1024 * 1024,
+            group_rows: 100_000,
+            group_bytes: 96 * 1024 * 1024,
             group_age_ms: 200,
+            inserts_in_flight: 2,
+            compress_inserts: false,
             queue_batches: 1_024,
             insert_deadline_ms: 30_000,
             retry_cap_ms: 5_000,
@@ -87,6 +94,7 @@ impl StoreConfig {
             ("store.group_rows", self.group_rows as u64),
             ("store.group_bytes", self.group_bytes as u64),
             ("store.group_age_ms", self.group_age_ms),
+            ("store.inserts_in_flight", self.inserts_in_flight as u64),
             ("store.queue_batches", self.queue_batches as u64),
             ("store.insert_deadline_ms", self.insert_deadline_ms),
             ("store.retry_cap_ms", self.retry_cap_ms),

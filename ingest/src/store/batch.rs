@@ -2,40 +2,69 @@
 //! together.
 //!
 //! A group is closed by rows, bytes or age. Inside a group an event is kept
-//! once: the fuller reading wins, the other is counted as met twice.
+//! once: the fuller reading wins, the other is counted as met twice. Its rows go
+//! in the table's own order, which is cheaper to bring about here than there.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use kbwatch_proto::event::UpdateEvent;
-use kbwatch_proto::ids::EventId;
+use prost::bytes::Bytes;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use super::acknowledge::Ack;
+use super::columns::events_block;
 use super::rows::version;
+use super::time_quality::filed_at;
 use super::unpack::Opened;
 use crate::config::StoreConfig;
 
-/// One event and the batch of the group that it came with.
-#[derive(Debug)]
-pub(crate) struct GroupedEvent {
+/// A group that is no smaller than this part of a full one when it is due waits
+/// on while batches keep coming: large inserts cost ClickHouse less.
+const BUSY_PART: usize = 16;
+
+/// Ages that a busy group reaches at most.
+const BUSY_AGES: u32 = 4;
+
+/// Quiet, as a part of a group's age, that closes a busy group.
+const QUIET_PART: u32 = 10;
+
+/// One row of a group: where the table files it, and where it lies.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    /// Rank of the device's id among those of the group.
+    device: u32,
+    filed_at: i64,
+    event_id: u128,
     pub(crate) batch: usize,
-    pub(crate) event: UpdateEvent,
+    pub(crate) row: usize,
 }
 
-/// Batches that are inserted together.
+/// Batches that are to be inserted together.
 #[derive(Debug)]
 pub(crate) struct Group {
-    pub(crate) batches: Vec<Opened>,
-    pub(crate) acks: Vec<Ack>,
-    pub(crate) events: Vec<GroupedEvent>,
-    seen: HashMap<(Arc<str>, EventId), usize>,
+    batches: Vec<Opened>,
+    acks: Vec<Ack>,
+    rows: usize,
     bytes: usize,
     opened_at: Instant,
+    grew_at: Instant,
+}
+
+/// A group whose rows are ready to be sent, as often as it takes.
+#[derive(Debug)]
+pub(crate) struct Closed {
+    pub(crate) batches: Vec<Opened>,
+    pub(crate) acks: Vec<Ack>,
+    /// Rows of `update_events`.
+    pub(crate) rows: usize,
+    /// Their columns, and the block of them.
+    pub(crate) columns: Vec<&'static str>,
+    pub(crate) block: Vec<Bytes>,
     /// The group's name, for as long as it is tried.
     number: u128,
+    /// The right to be written, until it is.
+    _turn: OwnedSemaphorePermit,
 }
 
 impl Group {
@@ -43,11 +72,10 @@ impl Group {
         Self {
             batches: Vec::new(),
             acks: Vec::new(),
-            events: Vec::new(),
-            seen: HashMap::new(),
+            rows: 0,
             bytes: 0,
             opened_at: Instant::now(),
-            number: fastrand::u128(..),
+            grew_at: Instant::now(),
         }
     }
 
@@ -57,48 +85,95 @@ impl Group {
 
     /// Whether nothing more may be added.
     pub(crate) fn is_full(&self, config: &StoreConfig) -> bool {
-        self.events.len() >= config.group_rows || self.bytes >= config.group_bytes
+        self.rows >= config.group_rows || self.bytes >= config.group_bytes
     }
 
     /// When the group has waited long enough.
     pub(crate) fn due_at(&self, config: &StoreConfig) -> Instant {
-        self.opened_at + Duration::from_millis(config.group_age_ms)
+        let age = Duration::from_millis(config.group_age_ms);
+        let due = self.opened_at + age;
+        if self.rows < config.group_rows / BUSY_PART {
+            return due;
+        }
+        due.max(self.grew_at + age / QUIET_PART)
+            .min(self.opened_at + age * BUSY_AGES)
     }
 
-    pub(crate) fn add(&mut self, mut opened: Opened, ack: Ack) {
+    pub(crate) fn add(&mut self, opened: Opened, ack: Ack) {
+        self.grew_at = Instant::now();
         if self.is_empty() {
-            self.opened_at = Instant::now();
+            self.opened_at = self.grew_at;
         }
-        let number = self.batches.len();
-        let events = std::mem::take(&mut opened.events);
+        self.rows += opened.block.rows.len();
         self.bytes += opened.bytes;
         self.batches.push(opened);
         self.acks.push(ack);
-        for event in events {
-            self.add_event(number, event);
+    }
+
+    /// Puts the rows in order, keeps each event once, and builds the block.
+    pub(crate) fn close(mut self, turn: OwnedSemaphorePermit) -> Closed {
+        let mut order = self.places();
+        order.sort_unstable_by_key(|place| (place.device, place.filed_at, place.event_id));
+        self.keep_once(&mut order);
+        let (columns, block) = match order.len() {
+            0 => Default::default(),
+            _ => events_block(&self.batches, &order),
+        };
+        for batch in &mut self.batches {
+            batch.block = kbwatch_proto::batch::Block::default();
+        }
+        Closed {
+            batches: self.batches,
+            acks: self.acks,
+            rows: order.len(),
+            columns,
+            block,
+            number: fastrand::u128(..),
+            _turn: turn,
         }
     }
 
-    fn add_event(&mut self, batch: usize, event: UpdateEvent) {
-        // An id alone would let one device displace another's event.
-        let device_id = self.batches[batch].device_id.clone();
-        match self.seen.entry((device_id, event.event_id)) {
-            Entry::Vacant(place) => {
-                place.insert(self.events.len());
-                self.events.push(GroupedEvent { batch, event });
-            }
-            Entry::Occupied(place) => {
-                let held = &mut self.events[*place.get()];
-                let mut loser = batch;
-                if version(&event) > version(&held.event) {
-                    loser = held.batch;
-                    *held = GroupedEvent { batch, event };
+    fn places(&self) -> Vec<Place> {
+        let devices: BTreeSet<&str> = self.batches.iter().map(|batch| &*batch.device_id).collect();
+        let devices: Vec<&str> = devices.into_iter().collect();
+        let mut places = Vec::with_capacity(self.rows);
+        for (number, batch) in self.batches.iter().enumerate() {
+            let rank = devices.binary_search(&&*batch.device_id);
+            let rank = rank.unwrap_or_else(|place| place);
+            let rows = batch.block.rows.iter().enumerate();
+            places.extend(rows.map(|(place, row)| Place {
+                // A group has fewer devices than rows.
+                device: u32::try_from(rank).unwrap_or(u32::MAX),
+                filed_at: filed_at(row),
+                event_id: u128::from_be_bytes(row.event_id.0),
+                batch: number,
+                row: place,
+            }));
+        }
+        places
+    }
+
+    /// An id counts beside its device and the time by which it is filed, as in
+    /// the table: else one device could displace another's event.
+    fn keep_once(&mut self, order: &mut Vec<Place>) {
+        let batches = &mut self.batches;
+        order.dedup_by(|next, kept| {
+            let same = (next.device, next.filed_at, next.event_id)
+                == (kept.device, kept.filed_at, kept.event_id);
+            if same {
+                let version_of =
+                    |place: &Place| version(&batches[place.batch].block.rows[place.row]);
+                if version_of(next) > version_of(kept) {
+                    std::mem::swap(next, kept);
                 }
-                self.batches[loser].counted.duplicate(1);
+                batches[next.batch].counted.duplicate(1);
             }
-        }
+            same
+        });
     }
+}
 
+impl Closed {
     /// Names the group for ClickHouse, so that another try of the same group is
     /// known as one. At random, since no other group may ever bear the name: its
     /// rows would be taken for a repetition and dropped. Rows that another
@@ -110,8 +185,13 @@ impl Group {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use kbwatch_proto::batch::{Contents, pack};
+    use kbwatch_proto::event::UpdateEvent;
+    use kbwatch_proto::ids::EventId;
     use kbwatch_proto::journal::{self, JournalRecord};
+    use tokio::sync::Semaphore;
 
     use super::*;
     use crate::Metrics;
@@ -138,6 +218,11 @@ mod tests {
         open(&record, None, metrics)
     }
 
+    fn closed(group: Group) -> Closed {
+        let turns = Arc::new(Semaphore::new(1));
+        group.close(turns.try_acquire_owned().unwrap())
+    }
+
     #[test]
     fn an_event_met_twice_is_kept_once_in_its_fullest_reading() {
         let metrics = Metrics::default();
@@ -145,8 +230,10 @@ mod tests {
         for completeness in [3, 5, 4] {
             group.add(opened("pc-1", completeness, &metrics), Ack::Nobody);
         }
-        assert_eq!(group.events.len(), 1);
-        assert_eq!(group.events[0].event.completeness, 5);
+        let mut order = group.places();
+        group.keep_once(&mut order);
+        assert_eq!(order.len(), 1);
+        assert_eq!(order[0].batch, 1, "the fullest");
         for batch in group.batches {
             batch.counted.settled(Fate::Stored);
         }
@@ -161,7 +248,7 @@ mod tests {
         let mut group = Group::new();
         group.add(opened("pc-1", 3, &metrics), Ack::Nobody);
         group.add(opened("pc-2", 9, &metrics), Ack::Nobody);
-        assert_eq!(group.events.len(), 2);
+        assert_eq!(closed(group).rows, 2);
     }
 
     #[test]
@@ -176,12 +263,30 @@ mod tests {
             };
             group.add(opened("pc-1", 1, &metrics), ack);
         }
-        let [first, other] = groups;
+        let [first, other] = groups.map(closed);
         assert_eq!(first.token(), first.token());
         assert_ne!(
             first.token(),
             other.token(),
             "though their positions are the same"
         );
+    }
+
+    #[test]
+    fn a_busy_group_waits_on_while_batches_come_and_a_quiet_one_does_not() {
+        let metrics = Metrics::default();
+        let config = StoreConfig {
+            group_rows: BUSY_PART * 2,
+            ..StoreConfig::default()
+        };
+        let mut group = Group::new();
+        group.add(opened("pc-1", 3, &metrics), Ack::Nobody);
+        let age = Duration::from_millis(config.group_age_ms);
+        group.grew_at = group.opened_at + age;
+        assert_eq!(group.due_at(&config), group.opened_at + age);
+        group.rows = 2;
+        assert_eq!(group.due_at(&config), group.grew_at + age / QUIET_PART);
+        group.grew_at = group.opened_at + age * 9;
+        assert_eq!(group.due_at(&config), group.opened_at + age * BUSY_AGES);
     }
 }

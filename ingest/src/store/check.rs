@@ -1,63 +1,54 @@
 //! Which rows and facts can be stored: what the block's own decoder cannot
 //! know to be impossible.
 
-use kbwatch_proto::batch::RejectedRow;
-use kbwatch_proto::event::{FactsSnapshot, MAX_TEXT_LEN, UpdateEvent};
+use kbwatch_proto::batch::{Block, RejectedRow, Row, TextField};
+use kbwatch_proto::event::{FactsSnapshot, MAX_TEXT_LEN};
 use kbwatch_proto::ids::EventId;
 
 /// Longest name of a device fact, in bytes.
 const MAX_FACT_NAME_LEN: usize = 64;
 
-/// Keeps the possible events; the others join the rejected rows under the
-/// numbers that they have in the block.
-pub(crate) fn keep_possible(
-    events: Vec<UpdateEvent>,
-    rejected: &mut Vec<RejectedRow>,
-) -> Vec<UpdateEvent> {
-    let mut undecoded = std::mem::take(rejected).into_iter().peekable();
-    let mut kept = Vec::with_capacity(events.len());
-    let mut row = 0;
-    for event in events {
-        while let Some(gap) = undecoded.next_if(|gap| gap.row == row) {
-            rejected.push(gap);
-            row += 1;
-        }
-        match check_event(&event) {
-            Ok(()) => kept.push(event),
-            Err(reason) => rejected.push(RejectedRow {
-                row,
+/// Keeps the possible rows; the others join those that could not be read.
+pub(crate) fn keep_possible(block: &mut Block, rejected: &mut Vec<RejectedRow>) {
+    let mut rows = std::mem::take(&mut block.rows);
+    rows.retain(|row| match check_row(block, row) {
+        Ok(()) => true,
+        Err(reason) => {
+            rejected.push(RejectedRow {
+                row: row.number,
                 reason: reason.to_owned(),
-            }),
+            });
+            false
         }
-        row += 1;
-    }
-    rejected.extend(undecoded);
-    kept
+    });
+    block.rows = rows;
+    rejected.sort_by_key(|rejected| rejected.row);
 }
 
-/// Whether an event says only what an event can say.
-fn check_event(event: &UpdateEvent) -> Result<(), &'static str> {
-    if event.event_id == EventId::default() {
+/// Whether a row says only what an event can say.
+fn check_row(block: &Block, row: &Row) -> Result<(), &'static str> {
+    if row.event_id == EventId::default() {
         return Err("event id of zeros");
     }
-    if !event.kb.is_empty() && !is_kb(&event.kb) {
+    let kb = block.text(row.text(TextField::Kb));
+    if !kb.is_empty() && !is_kb(kb) {
         return Err("kb is not KB and digits");
     }
     if !matches!(
-        event.health.as_str(),
-        "" | "healthy" | "corrupt" | "repaired" | "unknown"
+        block.text(row.text(TextField::Health)),
+        b"" | b"healthy" | b"corrupt" | b"repaired" | b"unknown"
     ) {
         return Err("unknown health word");
     }
-    if event.extra.keys().any(|name| name.is_empty()) {
+    if block.extras(row).any(|(name, _)| name.is_empty()) {
         return Err("an extra field without a name");
     }
     Ok(())
 }
 
-fn is_kb(text: &str) -> bool {
-    text.strip_prefix("KB").is_some_and(|digits| {
-        (5..=8).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
+fn is_kb(text: &[u8]) -> bool {
+    text.strip_prefix(b"KB").is_some_and(|digits| {
+        (5..=8).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit)
     })
 }
 
@@ -81,23 +72,27 @@ pub(crate) fn check_facts(facts: FactsSnapshot) -> Result<FactsSnapshot, String>
 mod tests {
     use super::*;
 
-    fn event(last: u8) -> UpdateEvent {
-        UpdateEvent {
-            event_id: EventId([last; 16]),
-            ..UpdateEvent::default()
-        }
-    }
-
     #[test]
-    fn row_numbers_count_the_rows_that_could_not_be_decoded() {
+    fn rejected_rows_are_told_in_order_under_the_numbers_of_the_block() {
         let mut rejected = vec![RejectedRow {
-            row: 0,
+            row: 1,
             reason: "not UTF-8".to_owned(),
         }];
-        let bad = UpdateEvent::default();
-        let kept = keep_possible(vec![event(1), bad], &mut rejected);
-        assert_eq!(kept.len(), 1);
+        let row = |number, event_id| Row {
+            number,
+            event_id,
+            ..Row::default()
+        };
+        let mut block = Block::default();
+        block.rows = vec![
+            row(0, EventId([1; 16])),
+            row(2, EventId::default()),
+            row(3, EventId([3; 16])),
+        ];
+        keep_possible(&mut block, &mut rejected);
+        let kept: Vec<_> = block.rows.iter().map(|row| row.number).collect();
+        assert_eq!(kept, [0, 3]);
         let rows: Vec<_> = rejected.iter().map(|rejected| rejected.row).collect();
-        assert_eq!(rows, [0, 2]);
+        assert_eq!(rows, [1, 2]);
     }
 }

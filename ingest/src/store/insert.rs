@@ -7,15 +7,15 @@
 
 use std::time::Duration;
 
-use clickhouse::Client;
 use clickhouse::error::Error;
 use clickhouse::insert::Insert;
+use clickhouse::{Client, Compression};
 use tokio::time::Instant;
 use tracing::{debug, error, warn};
 
-use super::batch::Group;
+use super::batch::Closed;
 use super::patience::Patience;
-use super::rows::{EventRow, FactsRow, LetterRow};
+use super::rows::{FactsRow, LetterRow};
 use crate::Metrics;
 use crate::config::StoreConfig;
 use crate::metrics::Reason;
@@ -62,9 +62,13 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Writes everything that the group's receipts promise.
-    pub(crate) async fn write(&self, group: &Group, patience: &mut Patience) -> Result<(), GaveUp> {
+    pub(crate) async fn write(
+        &self,
+        group: &Closed,
+        patience: &mut Patience,
+    ) -> Result<(), GaveUp> {
         let token = group.token();
-        if !group.events.is_empty() {
+        if group.rows > 0 {
             self.persist(Table::Events, group, &token, patience).await?;
         }
         if group.batches.iter().any(|batch| batch.facts.is_some()) {
@@ -81,7 +85,7 @@ impl Writer {
     async fn persist(
         &self,
         table: Table,
-        group: &Group,
+        group: &Closed,
         token: &str,
         patience: &mut Patience,
     ) -> Result<(), GaveUp> {
@@ -123,7 +127,7 @@ impl Writer {
         Duration::from_millis(fastrand::u64(0..=ceiling))
     }
 
-    async fn insert(&self, table: Table, group: &Group, token: &str) -> Result<(), Error> {
+    async fn insert(&self, table: Table, group: &Closed, token: &str) -> Result<(), Error> {
         match table {
             Table::Events => self.insert_events(group, token).await,
             Table::Facts => self.insert_facts(group, token).await,
@@ -131,21 +135,29 @@ impl Writer {
         }
     }
 
-    async fn insert_events(&self, group: &Group, token: &str) -> Result<(), Error> {
-        let insert = self
-            .client
-            .insert::<EventRow<'_>>(Table::Events.name())
-            .await?;
-        let mut insert = prepared(insert, token, "events");
-        for grouped in &group.events {
-            let batch = &group.batches[grouped.batch];
-            let row = EventRow::of(&batch.device_id, batch.received_at_ms, &grouped.event);
-            insert.write(&row).await?;
+    async fn insert_events(&self, group: &Closed, token: &str) -> Result<(), Error> {
+        let statement = format!(
+            "INSERT INTO {} ({}) FORMAT Native",
+            Table::Events.name(),
+            group.columns.join(", "),
+        );
+        let compression = if self.config.compress_inserts {
+            Compression::Lz4
+        } else {
+            Compression::None
+        };
+        let client = self.client.clone().with_compression(compression);
+        let mut insert = client.insert_formatted_with(statement);
+        for (name, value) in settings(token, "events") {
+            insert = insert.with_setting(name, value);
+        }
+        for chunk in &group.block {
+            insert.send(chunk.clone()).await?;
         }
         insert.end().await
     }
 
-    async fn insert_facts(&self, group: &Group, token: &str) -> Result<(), Error> {
+    async fn insert_facts(&self, group: &Closed, token: &str) -> Result<(), Error> {
         let insert = self
             .client
             .insert::<FactsRow<'_>>(Table::Facts.name())
@@ -160,7 +172,7 @@ impl Writer {
         insert.end().await
     }
 
-    async fn insert_letters(&self, group: &Group, token: &str) -> Result<(), Error> {
+    async fn insert_letters(&self, group: &Closed, token: &str) -> Result<(), Error> {
         let insert = self
             .client
             .insert::<LetterRow<'_>>(Table::Letters.name())
@@ -174,7 +186,7 @@ impl Writer {
         insert.end().await
     }
 
-    fn count(&self, group: &Group) {
+    fn count(&self, group: &Closed) {
         for batch in &group.batches {
             if batch.facts.is_some() {
                 self.metrics.facts.inc();
@@ -194,12 +206,23 @@ impl Writer {
     }
 }
 
-/// Settings of every insert: at once, and under a name of its own.
-fn prepared<T>(insert: Insert<T>, token: &str, part: &str) -> Insert<T> {
+fn prepared<T>(mut insert: Insert<T>, token: &str, part: &str) -> Insert<T> {
+    for (name, value) in settings(token, part) {
+        insert = insert.with_setting(name, value);
+    }
     insert
-        .with_setting("async_insert", "0")
+}
+
+/// Settings of every insert: at once, and under a name of its own.
+fn settings(token: &str, part: &str) -> [(&'static str, String); 4] {
+    [
+        ("async_insert", "0".to_owned()),
         // A group may span years of history; the default of 100 months would
         // refuse it for ever.
-        .with_setting("max_partitions_per_insert_block", "0")
-        .with_setting("insert_deduplication_token", format!("{token}-{part}"))
+        ("max_partitions_per_insert_block", "0".to_owned()),
+        // A group holds every event once: to look for repetitions in it would
+        // cost as much as all the rest of the insert.
+        ("optimize_on_insert", "0".to_owned()),
+        ("insert_deduplication_token", format!("{token}-{part}")),
+    ]
 }

@@ -6,12 +6,14 @@
 mod acknowledge;
 mod batch;
 mod check;
+mod columns;
 mod consume;
 mod dead_letter;
 mod gaps;
 mod handover;
 mod insert;
 pub mod letters;
+mod native;
 mod patience;
 mod pipeline;
 mod presence;

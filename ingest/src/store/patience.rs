@@ -2,6 +2,7 @@
 //! period around everything once it is asked to stop.
 
 use std::future::Future;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -10,12 +11,12 @@ use tokio::time::{Instant, sleep_until};
 use crate::stopped;
 
 /// The patience of a store; its grace period begins with the request to stop,
-/// even in the middle of a wait.
+/// even in the middle of a wait. Clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct Patience {
     shutdown: watch::Receiver<bool>,
     grace: Duration,
-    ends_at: Option<Instant>,
+    ends_at: Arc<OnceLock<Instant>>,
 }
 
 impl Patience {
@@ -23,7 +24,7 @@ impl Patience {
         Self {
             shutdown,
             grace,
-            ends_at: None,
+            ends_at: Arc::default(),
         }
     }
 
@@ -37,11 +38,11 @@ impl Patience {
         let limit = Instant::now() + limit;
         tokio::pin!(work);
         loop {
-            let end = self.ends_at.map_or(limit, |end| end.min(limit));
+            let end = self.ends_at.get().map_or(limit, |end| limit.min(*end));
             tokio::select! {
                 biased;
                 done = &mut work => return Some(done),
-                () = stopped(&mut self.shutdown), if self.ends_at.is_none() => self.begin_to_end(),
+                () = stopped(&mut self.shutdown), if self.ends_at.get().is_none() => self.begin_to_end(),
                 () = sleep_until(end) => return None,
             }
         }
@@ -51,7 +52,7 @@ impl Patience {
     /// is no time to lose.
     pub(crate) async fn pause(&mut self, pause: Duration) {
         let end = Instant::now() + pause;
-        let Some(ends_at) = self.ends_at else {
+        let Some(ends_at) = self.ends_at.get().copied() else {
             tokio::select! {
                 () = stopped(&mut self.shutdown) => self.begin_to_end(),
                 () = sleep_until(end) => {}
@@ -63,11 +64,11 @@ impl Patience {
 
     /// Whether the grace period is over.
     pub(crate) fn is_over(&self) -> bool {
-        self.ends_at.is_some_and(|end| Instant::now() >= end)
+        self.ends_at.get().is_some_and(|end| Instant::now() >= *end)
     }
 
-    fn begin_to_end(&mut self) {
-        self.ends_at = Some(Instant::now() + self.grace);
+    fn begin_to_end(&self) {
+        self.ends_at.get_or_init(|| Instant::now() + self.grace);
     }
 }
 

@@ -1,19 +1,21 @@
 //! The steps of store, in flow order: take, open, group, write, acknowledge.
 //!
-//! Opening and writing overlap: while one group is on its way to ClickHouse the
-//! next one fills. When ClickHouse stalls, the open group fills up to its
+//! Opening and writing overlap: while groups are on their way to ClickHouse the
+//! next one fills. When ClickHouse is slow, the open group grows up to its
 //! bounds, then nothing more is taken, and the journal holds the senders back.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use clickhouse::Client;
 use kbwatch_proto::journal::JournalRecord;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tracing::info;
 
 use super::acknowledge::Ack;
-use super::batch::Group;
+use super::batch::{Closed, Group};
 use super::dead_letter::{DeadLetter, Parked};
 use super::insert::{GaveUp, Writer};
 use super::patience::Patience;
@@ -103,6 +105,9 @@ pub enum StoreError {
     /// The task that opens batches ended by a panic.
     #[error("open batches")]
     Opening(#[source] tokio::task::JoinError),
+    /// The task that writes a group ended by a panic.
+    #[error("write a group")]
+    Writing(#[source] tokio::task::JoinError),
     /// Kafka cannot be used.
     #[error(transparent)]
     Journal(#[from] crate::journal::JournalError),
@@ -139,7 +144,7 @@ pub(crate) async fn run_steps(
     metrics: Metrics,
     shutdown: watch::Receiver<bool>,
 ) -> Result<(), StoreError> {
-    // One group waits here while another is written and a third fills.
+    // A group is closed when it may be written: it never waits here.
     let (groups, written) = mpsc::channel(1);
     let opening = tokio::spawn(open_and_group(
         config.clone(),
@@ -163,9 +168,10 @@ pub(crate) async fn run_steps(
 async fn open_and_group(
     config: StoreConfig,
     mut source: Source,
-    groups: mpsc::Sender<Group>,
+    groups: mpsc::Sender<Closed>,
     metrics: Metrics,
 ) {
+    let turns = Arc::new(Semaphore::new(config.inserts_in_flight));
     let mut group = Group::new();
     let mut exhausted = false;
     while !exhausted || !group.is_empty() {
@@ -174,10 +180,13 @@ async fn open_and_group(
         let ready = full || exhausted || (!group.is_empty() && Instant::now() >= due_at);
         tokio::select! {
             biased;
-            place = groups.reserve(), if ready => match place {
-                Ok(place) => place.send(std::mem::replace(&mut group, Group::new())),
-                Err(_) => return,
-            },
+            Ok(turn) = turns.clone().acquire_owned(), if ready => {
+                let closed = std::mem::replace(&mut group, Group::new()).close(turn);
+                if groups.send(closed).await.is_err() {
+                    return;
+                }
+            }
+            () = groups.closed() => return,
             taken = source.next(), if !full && !exhausted => match taken {
                 Some(Taken { content, ack }) if ack.is_given_up() => pass_over(&content, &metrics),
                 Some(Taken { content, ack }) => group.add(opened(content, &metrics), ack),
@@ -207,27 +216,38 @@ fn opened(content: Content, metrics: &Metrics) -> Opened {
     }
 }
 
-/// Writes and acknowledges groups; in between, presence.
+/// A group, and what became of its insert.
+type Written = (Closed, Result<(), GaveUp>);
+
+/// Writes groups, several at once, and acknowledges each when it is written; in
+/// between, presence.
 async fn write_groups(
     writer: &Writer,
-    mut groups: mpsc::Receiver<Group>,
+    mut groups: mpsc::Receiver<Closed>,
     mut patience: Patience,
 ) -> Result<(), StoreError> {
     let mut presence = Presence::default();
     let mut flush = interval(Duration::from_millis(writer.config.presence_flush_ms));
     flush.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
+    let mut under_way = JoinSet::new();
+    let mut ended = false;
+    while !ended || !under_way.is_empty() {
         tokio::select! {
-            group = groups.recv() => match group {
+            group = groups.recv(), if !ended => match group {
                 Some(group) => {
-                    if let Err(failure) = writer.write(&group, &mut patience).await {
-                        presence.give_up(&writer.metrics);
-                        return Err(gave_up(group, groups, failure).await);
-                    }
-                    acknowledge(group, &mut presence);
+                    under_way.spawn(write(writer.clone(), group, patience.clone()));
                 }
-                None => break,
+                None => ended = true,
             },
+            Some(written) = under_way.join_next() => {
+                let (group, written) = written.map_err(StoreError::Writing)?;
+                if let Err(failure) = written {
+                    let gave_up = gave_up(group, under_way, groups, &mut presence, failure).await;
+                    presence.give_up(&writer.metrics);
+                    return Err(gave_up);
+                }
+                acknowledge(group, &mut presence);
+            }
             _ = flush.tick() => presence.flush(writer, &mut patience).await,
         }
     }
@@ -236,9 +256,14 @@ async fn write_groups(
     Ok(())
 }
 
+async fn write(writer: Writer, group: Closed, mut patience: Patience) -> Written {
+    let written = writer.write(&group, &mut patience).await;
+    (group, written)
+}
+
 /// Tells everyone whose batch is durable now, all at once.
-fn acknowledge(group: Group, presence: &mut Presence) {
-    let (batches, events) = (group.batches.len(), group.events.len());
+fn acknowledge(group: Closed, presence: &mut Presence) {
+    let (batches, rows) = (group.batches.len(), group.rows);
     for (mut batch, ack) in group.batches.into_iter().zip(group.acks) {
         if let Some(heard) = batch.heard.take() {
             presence.note(heard);
@@ -246,15 +271,29 @@ fn acknowledge(group: Group, presence: &mut Presence) {
         batch.counted.settled(batch.fate);
         ack.durable();
     }
-    tracing::debug!(batches, events, "stored a group");
+    tracing::debug!(batches, rows, "stored a group");
 }
 
-/// Counts what is left; dropping it gives it back unacknowledged.
-async fn gave_up(group: Group, mut groups: mpsc::Receiver<Group>, failure: GaveUp) -> StoreError {
+/// Waits for what else is under way, whose patience ends as well, and counts
+/// what is left; dropping it gives it back unacknowledged.
+async fn gave_up(
+    group: Closed,
+    mut under_way: JoinSet<Written>,
+    mut groups: mpsc::Receiver<Closed>,
+    presence: &mut Presence,
+    failure: GaveUp,
+) -> StoreError {
     let mut batches = group.batches.len();
     groups.close();
     while let Some(left) = groups.recv().await {
         batches += left.batches.len();
+    }
+    while let Some(written) = under_way.join_next().await {
+        match written {
+            Ok((group, Ok(()))) => acknowledge(group, presence),
+            Ok((group, Err(_))) => batches += group.batches.len(),
+            Err(broken) => return StoreError::Writing(broken),
+        }
     }
     info!(batches, "the store stops with batches unacknowledged");
     StoreError::GaveUp {

@@ -1,120 +1,18 @@
-//! The tables as ClickHouse sees them: one struct per table, borrowed from
-//! what the store owns.
+//! The smaller tables as ClickHouse sees them: one struct per table, borrowed
+//! from what the store owns. Events go by [`super::columns`].
 
 use std::collections::BTreeMap;
 
 use clickhouse::Row;
-use kbwatch_proto::event::{Extra, FactsSnapshot, UpdateEvent};
+use kbwatch_proto::event::FactsSnapshot;
 use serde::{Serialize, Serializer};
 
 use super::dead_letter::DeadLetter;
-use super::time_quality::{filed_at, tick, time_quality};
-
-/// A row of `update_events`; times are milliseconds.
-#[derive(Row, Serialize)]
-pub(crate) struct EventRow<'a> {
-    device_id: &'a str,
-    event_id: [u8; 16],
-    source_kind: &'static str,
-    phase: &'static str,
-    result: &'static str,
-    printed_at: i64,
-    occurred_at: Option<i64>,
-    time_source: &'static str,
-    time_quality: &'static str,
-    observed_at: i64,
-    received_at: i64,
-    version: u64,
-    hresult: Option<u32>,
-    nested_status: Option<u32>,
-    operation_result: Option<u32>,
-    kb: &'a str,
-    identifier: &'a str,
-    package: &'a str,
-    title: &'a str,
-    update_guid: &'a str,
-    revision: Option<u32>,
-    source: &'a str,
-    component: &'a str,
-    component_version: &'a str,
-    arch: &'a str,
-    file: &'a str,
-    hash_expected: &'a str,
-    hash_actual: &'a str,
-    mark: &'a str,
-    operation: &'a str,
-    corruptions_detected: Option<u32>,
-    repaired: Option<u32>,
-    duration_s: Option<u32>,
-    health: &'a str,
-    client: &'a str,
-    session_id: &'a str,
-    failure_source: &'a str,
-    start_state: &'a str,
-    target_state: &'a str,
-    reboot_required: Option<bool>,
-    noise: bool,
-    position: u64,
-    origin: &'a str,
-    evidence: &'a str,
-    extra: &'a Extra,
-}
+use super::time_quality::tick;
 
 /// The fuller reading wins, then the newer grammar.
-pub(crate) fn version(event: &UpdateEvent) -> u64 {
+pub(crate) fn version(event: &kbwatch_proto::batch::Row) -> u64 {
     (u64::from(event.completeness) << 32) | u64::from(event.parser_version)
-}
-
-impl<'a> EventRow<'a> {
-    pub(crate) fn of(device_id: &'a str, received_at_ms: i64, event: &'a UpdateEvent) -> Self {
-        Self {
-            device_id,
-            event_id: event.event_id.0,
-            source_kind: event.source_kind.as_str(),
-            phase: event.phase.as_str(),
-            result: event.result.as_str(),
-            printed_at: filed_at(event),
-            occurred_at: event.occurred_at_ms.map(tick),
-            time_source: event.time_source.as_str(),
-            time_quality: time_quality(event, received_at_ms),
-            observed_at: tick(event.observed_at_ms),
-            received_at: tick(received_at_ms),
-            version: version(event),
-            hresult: event.hresult,
-            nested_status: event.nested_status,
-            operation_result: event.operation_result,
-            kb: &event.kb,
-            identifier: &event.identifier,
-            package: &event.package,
-            title: &event.title,
-            update_guid: &event.update_guid,
-            revision: event.revision,
-            source: &event.source,
-            component: &event.component,
-            component_version: &event.component_version,
-            arch: &event.arch,
-            file: &event.file,
-            hash_expected: &event.hash_expected,
-            hash_actual: &event.hash_actual,
-            mark: &event.mark,
-            operation: &event.operation,
-            corruptions_detected: event.corruptions_detected,
-            repaired: event.repaired,
-            duration_s: event.duration_s,
-            health: &event.health,
-            client: &event.client,
-            session_id: &event.session_id,
-            failure_source: &event.failure_source,
-            start_state: &event.start_state,
-            target_state: &event.target_state,
-            reboot_required: event.reboot_required,
-            noise: event.noise,
-            position: event.position,
-            origin: &event.origin,
-            evidence: &event.evidence,
-            extra: &event.extra,
-        }
-    }
 }
 
 /// A row of `device_facts`.

@@ -3,7 +3,7 @@
 //! Nothing is thrown away for its time: what lies in the future or before 2000
 //! is kept and marked, and readers then go by the time of receipt.
 
-use kbwatch_proto::event::UpdateEvent;
+use kbwatch_proto::batch::Row;
 
 /// 2000-01-01, and the bucket of everything without a usable printed time.
 pub(crate) const BUCKET_MS: i64 = 946_684_800_000;
@@ -20,8 +20,30 @@ const ZONE_MS: i64 = 14 * 60 * 60 * 1000;
 /// Latest time that a `DateTime64(3)` holds: the end of 2299.
 const MAX_TICK_MS: i64 = 10_413_791_999_999;
 
-/// The word for an event's time: `sound`, `suspect` or `unknown`.
-pub(crate) fn time_quality(event: &UpdateEvent, received_at_ms: i64) -> &'static str {
+/// What an event's time is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TimeQuality {
+    /// It can be.
+    Sound,
+    /// It lies in the future or before 2000.
+    Suspect,
+    /// There is none.
+    Unknown,
+}
+
+impl TimeQuality {
+    /// The word in the table.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Sound => "sound",
+            Self::Suspect => "suspect",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// What an event's time is worth, by the clock of whoever received it.
+pub(crate) fn time_quality(event: &Row, received_at_ms: i64) -> TimeQuality {
     let judged = [
         (event.occurred_at_ms, received_at_ms + TOLERANCE_MS),
         (event.printed_at_ms, received_at_ms + TOLERANCE_MS + ZONE_MS),
@@ -32,17 +54,17 @@ pub(crate) fn time_quality(event: &UpdateEvent, received_at_ms: i64) -> &'static
             .filter_map(|(time, end)| time.map(|time| (time, *end)))
     };
     if known().any(|(time, end)| time < BUCKET_MS || time > end) {
-        "suspect"
+        TimeQuality::Suspect
     } else if known().next().is_some() {
-        "sound"
+        TimeQuality::Sound
     } else {
-        "unknown"
+        TimeQuality::Unknown
     }
 }
 
 /// The time by which an event is filed. It depends on nothing but the record,
 /// so that a re-read meets the same key in the same partition.
-pub(crate) fn filed_at(event: &UpdateEvent) -> i64 {
+pub(crate) fn filed_at(event: &Row) -> i64 {
     match event.printed_at_ms {
         Some(printed) if (BUCKET_MS..END_MS).contains(&printed) => printed,
         _ => BUCKET_MS,
@@ -61,36 +83,39 @@ mod tests {
     const NOW: i64 = 1_673_427_600_000;
     const YEAR: i64 = 365 * 24 * 3600 * 1000;
 
-    fn printed(printed_at_ms: i64) -> UpdateEvent {
-        UpdateEvent {
+    fn printed(printed_at_ms: i64) -> Row {
+        Row {
             printed_at_ms: Some(printed_at_ms),
-            ..UpdateEvent::default()
+            ..Row::default()
         }
     }
 
     #[test]
     fn a_time_a_year_ahead_is_suspect_and_filed_where_it_says() {
         let event = printed(NOW + YEAR);
-        assert_eq!(time_quality(&event, NOW), "suspect");
+        assert_eq!(time_quality(&event, NOW), TimeQuality::Suspect);
         assert_eq!(filed_at(&event), NOW + YEAR);
     }
 
     #[test]
     fn a_time_before_2000_is_suspect_and_shares_the_bucket() {
         let event = printed(BUCKET_MS - 1);
-        assert_eq!(time_quality(&event, NOW), "suspect");
+        assert_eq!(time_quality(&event, NOW), TimeQuality::Suspect);
         assert_eq!(filed_at(&event), BUCKET_MS);
     }
 
     #[test]
     fn a_local_clock_east_of_greenwich_is_sound() {
-        assert_eq!(time_quality(&printed(NOW + 13 * 3600 * 1000), NOW), "sound");
+        assert_eq!(
+            time_quality(&printed(NOW + 13 * 3600 * 1000), NOW),
+            TimeQuality::Sound
+        );
     }
 
     #[test]
     fn a_record_without_any_time_is_unknown_and_shares_the_bucket() {
-        let event = UpdateEvent::default();
-        assert_eq!(time_quality(&event, NOW), "unknown");
+        let event = Row::default();
+        assert_eq!(time_quality(&event, NOW), TimeQuality::Unknown);
         assert_eq!(filed_at(&event), BUCKET_MS);
     }
 
@@ -99,6 +124,9 @@ mod tests {
         assert_eq!(tick(i64::MIN), 0);
         assert_eq!(tick(i64::MAX), MAX_TICK_MS);
         assert_eq!(filed_at(&printed(i64::MAX)), BUCKET_MS);
-        assert_eq!(time_quality(&printed(i64::MIN), i64::MAX / 2), "suspect");
+        assert_eq!(
+            time_quality(&printed(i64::MIN), i64::MAX / 2),
+            TimeQuality::Suspect
+        );
     }
 }

@@ -6,15 +6,15 @@
 
 use std::sync::Arc;
 
-use kbwatch_proto::batch::{UnpackError, Unpacked, unpack};
-use kbwatch_proto::event::{FactsSnapshot, Health, UpdateEvent};
+use kbwatch_proto::batch::{Block, UnpackError, Unsealed, unseal};
+use kbwatch_proto::event::{FactsSnapshot, Health};
 use kbwatch_proto::identity::device_id_is_valid;
 use kbwatch_proto::journal::{self, JournalRecord, Role};
 use kbwatch_proto::telemetry::Batch;
 
 use super::check::{check_facts, keep_possible};
 use super::dead_letter::{DeadLetter, LetterKind, Parked};
-use super::vouch::vouch;
+use super::vouch::Vouched;
 use crate::Metrics;
 use crate::metrics::{Fate, OpenBatch};
 
@@ -23,11 +23,13 @@ use crate::metrics::{Fate, OpenBatch};
 pub(crate) struct Opened {
     pub(crate) device_id: Arc<str>,
     pub(crate) received_at_ms: i64,
-    pub(crate) events: Vec<UpdateEvent>,
+    /// Its rows and their texts, until they are grouped.
+    pub(crate) block: Block,
+    pub(super) vouched: Vouched,
     pub(crate) facts: Option<FactsSnapshot>,
     pub(crate) letter: Option<DeadLetter>,
     pub(crate) heard: Option<Heard>,
-    /// Unpacked size, for the bounds of a group.
+    /// Bytes that it takes in a group and in its insert.
     pub(crate) bytes: usize,
     pub(crate) fate: Fate,
     pub(crate) counted: OpenBatch,
@@ -72,13 +74,11 @@ fn judge(record: &JournalRecord, metrics: &Metrics) -> Opened {
         let reason = "record names no possible device".to_owned();
         return whole(record, metrics, LetterKind::Batch, reason);
     }
-    match unpack(batch) {
-        Ok(mut unpacked) => {
+    match unseal(batch) {
+        Ok(mut unsealed) => {
             let mut opened = empty(record, metrics, Fate::Stored);
-            opened.bytes = batch.unpacked_len as usize;
-            let heard = heard(record, batch, unpacked.contents.health.take());
-            opened.heard = heard;
-            sort_out(&mut opened, unpacked, record, metrics);
+            opened.heard = heard(record, batch, unsealed.health.take());
+            sort_out(&mut opened, unsealed, record, metrics);
             opened
         }
         Err(error @ UnpackError::NewerFormat { .. }) => {
@@ -114,7 +114,8 @@ pub(crate) fn open_unreadable(letter: DeadLetter, metrics: &Metrics) -> Opened {
     Opened {
         device_id: letter.device_id.as_str().into(),
         received_at_ms: letter.received_at_ms,
-        events: Vec::new(),
+        block: Block::default(),
+        vouched: Vouched::default(),
         facts: None,
         bytes: letter.record.len(),
         letter: Some(letter),
@@ -128,7 +129,8 @@ fn empty(record: &JournalRecord, metrics: &Metrics, fate: Fate) -> Opened {
     Opened {
         device_id: record.device_id.as_str().into(),
         received_at_ms: record.received_at_ms,
-        events: Vec::new(),
+        block: Block::default(),
+        vouched: Vouched::default(),
         facts: None,
         letter: None,
         heard: None,
@@ -165,26 +167,32 @@ fn heard(record: &JournalRecord, batch: &Batch, health: Option<Health>) -> Optio
 }
 
 /// Parts what can be stored from what cannot.
-fn sort_out(opened: &mut Opened, unpacked: Unpacked, record: &JournalRecord, metrics: &Metrics) {
-    let found = unpacked.contents.events.len() + unpacked.rejected.len();
+fn sort_out(opened: &mut Opened, unsealed: Unsealed, record: &JournalRecord, metrics: &Metrics) {
+    let Unsealed {
+        mut block,
+        mut rejected,
+        facts,
+        rejected_facts,
+        ..
+    } = unsealed;
+    let found = block.rows.len() + rejected.len();
     opened.counted.unpacked(found);
-    // Rows share texts in the block and own them here.
-    let texts = unpacked.contents.events.iter().map(UpdateEvent::text_len);
-    opened.bytes += texts.sum::<usize>();
-    let mut rejected = unpacked.rejected;
-    opened.events = keep_possible(unpacked.contents.events, &mut rejected);
-    vouch(&mut opened.events, record);
+    // Rows share texts in the block and own them in the insert.
+    opened.bytes = block.held_len() + block.text_len();
+    keep_possible(&mut block, &mut rejected);
+    opened.block = block;
+    opened.vouched = Vouched::of(record);
     opened.counted.rejected(rejected.len());
     let mut reason = match rejected.len() {
         0 => String::new(),
         rows => format!("{rows} of {found} rows rejected"),
     };
-    let facts = match unpacked.rejected_facts {
+    let facts = match rejected_facts {
         Some(fault) => Err(fault),
-        None if unpacked.contents.facts.is_some() && is_imported(record) => {
+        None if facts.is_some() && is_imported(record) => {
             Err("an importer brings events only".to_owned())
         }
-        None => unpacked.contents.facts.map(check_facts).transpose(),
+        None => facts.map(check_facts).transpose(),
     };
     match facts {
         Ok(facts) => opened.facts = facts,
@@ -221,6 +229,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use kbwatch_proto::batch::{Contents, checksum, pack};
+    use kbwatch_proto::event::UpdateEvent;
     use kbwatch_proto::ids::EventId;
 
     use super::*;
@@ -254,7 +263,7 @@ mod tests {
             ..event(2)
         };
         let opened = open(&record(vec![event(1), bad, event(3)]), None, &metrics);
-        assert_eq!(opened.events.len(), 2);
+        assert_eq!(opened.block.rows.len(), 2);
         let letter = opened.letter.unwrap();
         assert_eq!(letter.kind, LetterKind::Rows);
         assert_eq!(letter.rows[0].row, 1);
@@ -304,7 +313,7 @@ mod tests {
             let mut record = record(vec![]);
             record.batch = Some(pack(&contents).unwrap());
             let opened = open(&record, None, &metrics);
-            assert_eq!((opened.events.len(), opened.facts), (1, None));
+            assert_eq!((opened.block.rows.len(), opened.facts), (1, None));
             assert_eq!(metrics.rejected_facts(), count);
             let reason = opened.letter.unwrap().reason;
             assert!(reason.contains("facts rejected"), "{reason}");
@@ -329,7 +338,7 @@ mod tests {
             record.role = role.into();
             let opened = open(&record, None, &metrics);
             assert_eq!(opened.facts.is_some(), taken, "{role:?}");
-            assert_eq!(opened.events.len(), 1);
+            assert_eq!(opened.block.rows.len(), 1);
             assert_eq!(opened.letter.is_some(), !taken);
         }
     }
