@@ -90,30 +90,78 @@ pub(crate) async fn echo(batches: &[Batch]) -> Result<f64, Failure> {
     Ok(cpu::own() - begin)
 }
 
-/// Inserts the same rows as Native blocks that were prepared beforehand; CPU
-/// of the server and of this client.
-pub(crate) fn insert(engine: &Engine, table: &str, rows: u64) -> Result<f64, Failure> {
-    let connection = engine.connection();
-    let blocks = ask(
-        connection,
-        &format!("SELECT * FROM {table} FORMAT Native"),
+/// Database into which the rows are inserted again.
+const LIMIT: &str = "bench_limit";
+
+/// What decides how ClickHouse goes about an insert, as the store sets it.
+const SETTINGS: &str =
+    "async_insert = 0, optimize_on_insert = 0, max_partitions_per_insert_block = 0";
+
+/// Rows of a block, and of an insert: ClickHouse's own `max_block_size`.
+const BLOCK: u64 = 65_409;
+
+/// Inserts the rows of a database's `update_events` again: into the same tables
+/// with the same views and settings, one Native block after the other over plain
+/// HTTP, each prepared beforehand in the table's order. CPU of the server, its
+/// merges included, and of this client.
+pub(crate) fn insert(
+    runtime: &tokio::runtime::Runtime,
+    engine: &Engine,
+    from: &Connection,
+    rows: u64,
+) -> Result<f64, Failure> {
+    let columns = ask(
+        from,
+        "SELECT arrayStringConcat(groupArray(name), ', ') FROM system.columns \
+         WHERE database = currentDatabase() AND table = 'update_events' AND name != 'stored_at'",
         &[],
     )?;
-    ask(connection, "DROP TABLE IF EXISTS bench_copy", &[])?;
-    ask(
-        connection,
-        &format!("CREATE TABLE bench_copy AS {table}"),
-        &[],
-    )?;
+    let columns = String::from_utf8_lossy(&columns).trim().to_owned();
+    let blocks: Result<Vec<_>, _> = (0..rows.div_ceil(BLOCK))
+        .map(|block| {
+            let select = format!(
+                "SELECT {columns} FROM update_events ORDER BY device_id, printed_at, event_id \
+                 LIMIT {BLOCK} OFFSET {} FORMAT Native",
+                block * BLOCK
+            );
+            ask(from, &select, &[])
+        })
+        .collect();
+    let blocks = blocks?;
+    ask(from, &format!("DROP DATABASE IF EXISTS {LIMIT}"), &[])?;
+    let into = from.with_database(LIMIT);
+    runtime.block_on(into.create_database())?;
+    runtime.block_on(kbwatch_ingest::migrate(&into.client()))?;
+    settle(from)?;
     let begin = cpu::own() + cpu::seconds(engine.pid());
-    ask(connection, "INSERT INTO bench_copy FORMAT Native", &blocks)?;
+    let statement =
+        format!("INSERT INTO update_events ({columns}) SETTINGS {SETTINGS} FORMAT Native");
+    for block in &blocks {
+        ask(&into, &statement, block)?;
+    }
+    settle(from)?;
     let spent = cpu::own() + cpu::seconds(engine.pid()) - begin;
-    let copied = ask(connection, "SELECT count() FROM bench_copy", &[])?;
+    let copied = ask(&into, "SELECT count() FROM update_events", &[])?;
     let copied: u64 = String::from_utf8_lossy(&copied).trim().parse()?;
     if copied < rows {
         return Err(format!("{copied} of {rows} rows were copied").into());
     }
     Ok(spent)
+}
+
+/// Waits until the server has nothing left to merge.
+pub(crate) fn settle(connection: &Connection) -> Result<(), Failure> {
+    let mut quiet = 0;
+    while quiet < 3 {
+        std::thread::sleep(Duration::from_millis(100));
+        let merges = ask(connection, "SELECT count() FROM system.merges", &[])?;
+        quiet = if merges.trim_ascii() == b"0" {
+            quiet + 1
+        } else {
+            0
+        };
+    }
+    Ok(())
 }
 
 /// One statement over plain HTTP.
@@ -130,7 +178,6 @@ pub(crate) fn ask(
         .post(&connection.url)
         .query("database", &connection.database)
         .query("query", statement)
-        .query("async_insert", "0")
         .header("X-ClickHouse-User", &connection.user)
         .header("X-ClickHouse-Key", &connection.password)
         .send(body)?;

@@ -208,7 +208,12 @@ fn rival(
     let batches = limits::batches(&logs, 500)?;
     let mut spent = limits::scan(&logs)?
         + runtime.block_on(limits::echo(&batches))?
-        + limits::insert(stream.engine(), "update_events", u64::from(EVENTS))?;
+        + limits::insert(
+            runtime,
+            stream.engine(),
+            stream.engine().connection(),
+            u64::from(EVENTS),
+        )?;
     if let Some(brokers) = brokers {
         let topic = format!(
             "bench-{}",

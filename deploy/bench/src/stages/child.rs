@@ -21,8 +21,9 @@ use crate::{Failure, cpu};
 /// First argument that makes this executable what is measured.
 const ARGUMENT: &str = "bench-stage";
 
-/// Batches on their way to the store at once: as many as waiting devices.
-const IN_FLIGHT: usize = 128;
+/// Batches on their way to the store at once: as many as waiting devices after
+/// an hour without a database.
+const IN_FLIGHT: usize = 512;
 
 /// A server of ours or of the rival's; it ends when this is dropped.
 pub(super) struct Child {

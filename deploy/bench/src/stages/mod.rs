@@ -27,7 +27,7 @@ const PAIRS: usize = 5;
 const DIFFERENT: usize = 100;
 
 /// Events that the store is given in a run.
-const STORED: usize = 100_000;
+const STORED: usize = 400_000;
 
 /// Gateway CPU per batch, beside a bare echo of the same bytes.
 pub(crate) fn receive(seed: u64) -> Result<Vec<Report>, Failure> {
@@ -94,6 +94,7 @@ pub(crate) fn store(seed: u64) -> Result<Vec<Report>, Failure> {
         let there = engine.connection().with_database(&database);
         runtime.block_on(there.create_database())?;
         runtime.block_on(kbwatch_ingest::migrate(&there.client()))?;
+        limits::settle(&there)?;
         let begun = Busy::now(&there)?;
         let before = cpu::seconds(engine.pid());
         let Connection {
@@ -103,10 +104,16 @@ pub(crate) fn store(seed: u64) -> Result<Vec<Report>, Failure> {
             ..
         } = &there;
         let spent = child::spent(&["store", &kept, url, user, password, &database])?;
+        limits::settle(&there)?;
         let by_server = cpu::seconds(engine.pid()) - before;
         busy = Busy::now(&there)?.since(&begun);
-        let table = format!("{database}.update_events");
-        let rival = limits::insert(&engine, &table, STORED as u64)?;
+        let merged = Busy::now(&there)?;
+        let rival = limits::insert(&runtime, &engine, &there, STORED as u64)?;
+        let merged = Busy::now(&there)?.since(&merged);
+        let merged = merged
+            .into_iter()
+            .filter(|(name, _)| name.contains("merge"));
+        busy.extend(merged.map(|(name, value)| (format!("rival, {name}"), value)));
         own.push(spent);
         server.push(by_server);
         pairs.push(per_event([spent + by_server, rival], STORED));
