@@ -119,7 +119,7 @@ impl Collector {
                 Source::new(plan, Arc::clone(&device_id), files)
             })
             .collect();
-        let spool = Spool::open(&config.state_dir, config.spool_max_bytes);
+        let spool = Spool::open(&config.state_dir, config.spool_max_bytes, &device_id);
         Ok(Self {
             packer: Packer::new(&config, &device_id),
             device_id,
@@ -172,7 +172,7 @@ impl Collector {
         config.send_max_bytes_per_s = 0;
         config.spool_max_bytes = 0;
         let mut collector = Self::open(config)?;
-        collector.spool = Spool::open(&folder.join("none"), 0);
+        collector.spool = Spool::open(&folder.join("none"), 0, &collector.device_id);
         collector.counts.recovered_events = 0;
         collector.notebook = Notebook::named(folder, file_name, &collector.device_id);
         collector.memory_moved = true;

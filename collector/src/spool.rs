@@ -29,10 +29,15 @@ struct Kept {
     len: u64,
 }
 
+/// Ending of the file beside the folder that names the device whose batches
+/// lie there.
+const OWNER: &str = "owner";
+
 /// The folder of spooled batches.
 #[derive(Debug)]
 pub(crate) struct Spool {
     folder: PathBuf,
+    device_id: String,
     max_bytes: u64,
     /// Oldest first, by their numbers.
     kept: BTreeMap<u64, Kept>,
@@ -41,9 +46,13 @@ pub(crate) struct Spool {
 }
 
 impl Spool {
-    /// Takes over what an earlier process left.
-    pub(crate) fn open(state_dir: &Path, max_bytes: u64) -> Self {
+    /// Takes over what an earlier process of this device left. What another
+    /// device left, whose disk was copied, is set aside.
+    pub(crate) fn open(state_dir: &Path, max_bytes: u64, device_id: &str) -> Self {
         let folder = state_dir.join("spool");
+        if let Err(error) = set_aside_foreign(state_dir, &folder, device_id) {
+            tracing::error!(%error, "spool of another device cannot be set aside");
+        }
         let mut kept = BTreeMap::new();
         for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
             let len = entry.metadata().map_or(0, |metadata| metadata.len());
@@ -53,6 +62,7 @@ impl Spool {
         }
         Self {
             folder,
+            device_id: device_id.to_owned(),
             max_bytes,
             bytes: kept.values().map(|one| one.len).sum(),
             kept,
@@ -91,6 +101,9 @@ impl Spool {
             return Ok(u64::from(batch.event_count));
         }
         fs::create_dir_all(&self.folder)?;
+        if self.kept.is_empty() {
+            fs::write(self.folder.with_extension(OWNER), &self.device_id)?;
+        }
         let dropped_events = self.make_room(len)?;
         let number = self.kept.last_key_value().map_or(1, |(last, _)| last + 1);
         let one = Kept {
@@ -186,6 +199,25 @@ fn parse_name(name: &str, len: u64) -> Option<(u64, Kept)> {
     Some((number, Kept { worth, events, len }))
 }
 
+/// Moves a spool whose owner is another device out of the way.
+fn set_aside_foreign(state_dir: &Path, folder: &Path, device_id: &str) -> io::Result<()> {
+    let owner = match fs::read_to_string(folder.with_extension(OWNER)) {
+        Ok(owner) => owner,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    if owner == device_id || !folder.is_dir() {
+        return Ok(());
+    }
+    let aside = state_dir.join("spool-of-another-device");
+    if aside.exists() {
+        fs::remove_dir_all(&aside)?;
+    }
+    fs::rename(folder, &aside)?;
+    tracing::error!(owner, path = %aside.display(), "spool of another device set aside");
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -206,24 +238,39 @@ mod tests {
     }
 
     #[test]
+    fn a_copied_disk_does_not_send_what_another_device_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut master = Spool::open(folder.path(), 10_000, "master");
+        master.keep(&batch(1), Worth::Essential).unwrap();
+        let mut clone = Spool::open(folder.path(), 10_000, "clone");
+        assert_eq!((clone.len(), clone.bytes()), (0, 0));
+        assert!(folder.path().join("spool-of-another-device").is_dir());
+        clone.keep(&batch(2), Worth::Essential).unwrap();
+        assert_eq!(seqs(&mut Spool::open(folder.path(), 10_000, "clone")), [2]);
+    }
+
+    #[test]
     fn what_was_kept_is_found_by_the_next_process_in_its_order() {
         let folder = tempfile::tempdir().unwrap();
-        let mut spool = Spool::open(folder.path(), 10_000);
+        let mut spool = Spool::open(folder.path(), 10_000, "pc-1");
         for seq in 1..=3 {
             assert_eq!(spool.keep(&batch(seq), Worth::Essential).unwrap(), 0);
         }
         fs::write(folder.path().join("spool/000000000009-main-1.new"), "half").unwrap();
-        let mut next = Spool::open(folder.path(), 10_000);
+        let mut next = Spool::open(folder.path(), 10_000, "pc-1");
         assert_eq!(seqs(&mut next), [1, 2, 3]);
         assert_eq!(next.bytes(), spool.bytes());
         next.remove(1);
-        assert_eq!(seqs(&mut Spool::open(folder.path(), 10_000)), [2, 3]);
+        assert_eq!(
+            seqs(&mut Spool::open(folder.path(), 10_000, "pc-1")),
+            [2, 3]
+        );
     }
 
     #[test]
     fn a_full_spool_gives_up_information_before_findings_and_counts_both() {
         let folder = tempfile::tempdir().unwrap();
-        let mut spool = Spool::open(folder.path(), 3_200);
+        let mut spool = Spool::open(folder.path(), 3_200, "pc-1");
         spool.keep(&batch(1), Worth::Essential).unwrap();
         spool.keep(&batch(2), Worth::Informational).unwrap();
         spool.keep(&batch(3), Worth::Essential).unwrap();
@@ -237,7 +284,7 @@ mod tests {
     #[test]
     fn a_batch_larger_than_the_spool_is_given_up_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let mut spool = Spool::open(folder.path(), 500);
+        let mut spool = Spool::open(folder.path(), 500, "pc-1");
         assert_eq!(spool.keep(&batch(1), Worth::Essential).unwrap(), 10);
         assert_eq!(spool.len(), 0);
     }
@@ -245,7 +292,7 @@ mod tests {
     #[test]
     fn a_damaged_batch_is_given_up_with_its_count() {
         let folder = tempfile::tempdir().unwrap();
-        let mut spool = Spool::open(folder.path(), 10_000);
+        let mut spool = Spool::open(folder.path(), 10_000, "pc-1");
         spool.keep(&batch(1), Worth::Essential).unwrap();
         fs::write(folder.path().join("spool/000000000001-main-10.batch"), "x").unwrap();
         assert_eq!(spool.read(1), Err(10));

@@ -45,7 +45,8 @@ impl SetupDiagGrammar {
         };
         let anchor = Anchor {
             head: profile,
-            row: b"",
+            // The same rule may match again months later.
+            row: self.run(),
             number: 1,
             printed_at_ms: None,
         };
@@ -82,6 +83,20 @@ impl SetupDiagGrammar {
         (!name.is_empty()).then_some(name)
     }
 
+    /// What names the run of setup that the result is about; empty where
+    /// nothing does.
+    fn run(&self) -> &[u8] {
+        let names = [&b"ReportId"[..], b"UpgradeStartTime", b"UpgradeEndTime"];
+        let printed = |name: &&[u8]| {
+            let rest = scan::after(&self.content, name)?;
+            let value = scan::before(scan::before(rest, b"\n"), b"<");
+            let is_mark = |byte: &u8| !byte.is_ascii_alphanumeric() && *byte != b'{';
+            let begin = value.iter().position(|byte| !is_mark(byte))?;
+            Some(value[begin..].trim_ascii_end())
+        };
+        names.iter().find_map(printed).unwrap_or_default()
+    }
+
     /// Text of an element, without elements inside it.
     fn value(&self, name: &[u8]) -> &[u8] {
         let mut open = b"<".to_vec();
@@ -110,4 +125,29 @@ fn first_code(said: &[u8]) -> Option<u32> {
         rest = found;
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::parse::{FileKind, Origin, TextParser};
+
+    #[test]
+    fn the_same_rule_in_another_upgrade_is_another_event() {
+        let id = |report: &str| {
+            let origin = Origin {
+                device_id: "pc-1".to_owned(),
+                log: "SetupDiagResults.xml".to_owned(),
+            };
+            let text = format!(
+                "<SetupDiag>\n<ProfileName>DiskSpaceFailure</ProfileName>\n\
+                 <ReportId>{report}</ReportId>\n</SetupDiag>\n"
+            );
+            let (mut parser, mut events) = (TextParser::new(FileKind::SetupDiag, origin), vec![]);
+            parser.feed(text.as_bytes(), &mut events);
+            parser.finish(&mut events);
+            events[0].event_id
+        };
+        assert_eq!(id("A-1"), id("A-1"));
+        assert_ne!(id("A-1"), id("A-2"));
+    }
 }
