@@ -161,6 +161,8 @@ fn run_export(config: &Path, to: &Path, receipts: Option<&Path>) -> Result<ExitC
         path: config.state_dir.clone(),
         source,
     })?;
+    #[cfg(windows)]
+    let config = crate::windows::prepare_once(config);
     let exported = export(&config, to, receipts)?;
     tell(&format!(
         "{} events in {} batches appended to {}; {} earlier exports receipted",

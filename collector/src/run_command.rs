@@ -62,7 +62,11 @@ pub fn execute(args: &RunArgs, stop: impl FnOnce(watch::Sender<bool>) + Send + '
         }
     };
     #[cfg(windows)]
-    let config = crate::windows::prepare(config);
+    let config = if args.once {
+        crate::windows::prepare_once(config)
+    } else {
+        crate::windows::prepare(config)
+    };
     // One thread is plenty: the work is bounded per step.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

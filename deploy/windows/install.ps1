@@ -49,6 +49,20 @@ $Administrators = '*S-1-5-32-544'
 $System = '*S-1-5-18'
 $EventLogReaders = 'S-1-5-32-573'
 
+# Every user may make folders in ProgramData, and whoever owns one may change
+# who else gets in: a first install takes over none that someone prepared.
+function Assert-Own([string]$Folder) {
+    if (-not (Test-Path -LiteralPath $Folder)) { return }
+    $item = Get-Item -LiteralPath $Folder -Force
+    if ($item.Attributes -band [IO.FileAttributes]::ReparsePoint) {
+        throw "$Folder is a link: remove it and run this again"
+    }
+    $owner = (Get-Acl -LiteralPath $Folder).GetOwner([Security.Principal.SecurityIdentifier]).Value
+    if ($owner -notin 'S-1-5-32-544', 'S-1-5-18') {
+        throw "$Folder belongs to $owner, not to administrators: look into it, remove it, run this again"
+    }
+}
+
 function Invoke-Checked([string]$File, [string[]]$Arguments) {
     & $File @Arguments | Out-Null
     if ($LASTEXITCODE -ne 0) { throw "$File $Arguments failed with $LASTEXITCODE" }
@@ -61,9 +75,15 @@ foreach ($file in $files) {
     if (-not (Test-Path -LiteralPath $file -PathType Leaf)) { throw "$file is not there" }
 }
 
+# What is removed with the service must hold nothing else.
+if ($PSBoundParameters.ContainsKey('StateFolder') -and (Split-Path -Leaf $StateFolder) -ne $Name) {
+    $StateFolder = Join-Path $StateFolder $Name
+}
+
 $exists = $null -ne (Get-Service -Name $Name -ErrorAction SilentlyContinue)
 if ($exists) { Stop-Service -Name $Name }
 
+if (-not $exists) { $ConfigFolder, $StateFolder | ForEach-Object { Assert-Own $_ } }
 New-Item -ItemType Directory -Force -Path $ProgramFolder, $ConfigFolder, $StateFolder | Out-Null
 $exe = Join-Path $ProgramFolder 'kbwatch-collector.exe'
 Copy-Item -LiteralPath $Program -Destination $exe -Force
@@ -87,6 +107,10 @@ Invoke-Checked sc.exe @('failure', $Name, 'reset=', '86400', 'actions=', 'restar
 Invoke-Checked sc.exe @('failureflag', $Name, '1')
 
 # The folder with the key is for administrators and the service alone.
+foreach ($folder in $ConfigFolder, $StateFolder) {
+    Invoke-Checked icacls.exe @($folder, '/setowner', $Administrators, '/T', '/C')
+    Invoke-Checked icacls.exe @($folder, '/reset', '/T', '/C')
+}
 Invoke-Checked icacls.exe @($ConfigFolder, '/inheritance:r', '/grant:r',
     "${Administrators}:(OI)(CI)F", "${System}:(OI)(CI)F", "${Account}:(OI)(CI)RX")
 Invoke-Checked icacls.exe @($StateFolder, '/inheritance:r', '/grant:r',

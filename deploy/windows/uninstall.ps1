@@ -34,7 +34,15 @@ if (-not $KeepState) {
     if (Test-Path -LiteralPath $config) {
         # A state folder that lies elsewhere was named there.
         $named = Select-String -LiteralPath $config -Pattern "^state_dir\s*=\s*'([^']+)'"
-        if ($named) { $folders += $named.Matches[0].Groups[1].Value }
+        if ($named) {
+            $state = $named.Matches[0].Groups[1].Value
+            # Only a folder that was made for this service alone.
+            if ((Split-Path -Leaf $state) -eq $Name) {
+                $folders += $state
+            } elseif (-not $state.StartsWith((Join-Path $env:ProgramData 'kbwatch\'))) {
+                Write-Host "left $state, which is not this service's own"
+            }
+        }
     }
     $folders += Join-Path $env:ProgramData 'kbwatch'
 }

@@ -50,6 +50,24 @@ pub(super) fn start(config: &CollectorConfig) {
     }
 }
 
+/// Carries all that the channels hold by now: for work that ends by itself.
+pub(super) fn carry_now(config: &CollectorConfig) {
+    let mut spool = ChannelSpool::open(&config.state_dir);
+    for channel in CHANNELS {
+        loop {
+            let before = spool.last(channel);
+            match carry_channel(&mut spool, channel, config.history_days, true) {
+                Ok(()) if spool.last(channel) != before => {}
+                Ok(()) => break,
+                Err(error) => {
+                    tracing::warn!(channel, %error, "event channel cannot be read");
+                    break;
+                }
+            }
+        }
+    }
+}
+
 fn carry(spool: &mut ChannelSpool, history_days: u32) {
     let mut in_trouble = [false; CHANNELS.len()];
     for pass in 0_u32.. {

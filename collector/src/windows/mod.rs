@@ -24,6 +24,16 @@ pub(crate) fn prepare(config: CollectorConfig) -> CollectorConfig {
     with_channels(config)
 }
 
+/// As [`prepare`] for work that ends by itself: what the event log holds is
+/// there before it begins.
+pub(crate) fn prepare_once(config: CollectorConfig) -> CollectorConfig {
+    restraint::restrain(config.memory_max_mb);
+    if reads_channels(&config) {
+        event_channels::carry_now(&config);
+    }
+    with_channels(config)
+}
+
 /// The configuration with the file that the event channels are carried into.
 pub(crate) fn with_channels(mut config: CollectorConfig) -> CollectorConfig {
     if reads_channels(&config) {
