@@ -133,6 +133,9 @@ pub struct SourcesConfig {
     /// WindowsUpdate.log, legacy or decoded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub windows_update_log: Option<PathBuf>,
+    /// Further logs, read where they are: of the update agent's reports, of
+    /// Configuration Manager, of setup. Which kind each is, its content tells.
+    pub more: Vec<PathBuf>,
 }
 
 impl SourcesConfig {
@@ -145,9 +148,21 @@ impl SourcesConfig {
             event_xml: None,
             installed_updates: None,
             windows_update_log: None,
+            more: Vec::new(),
         }
     }
 }
+
+/// Logs that not every machine has.
+const FURTHER_LOGS: [&str; 7] = [
+    r"C:\Windows\SoftwareDistribution\ReportingEvents.log",
+    r"C:\Windows\CCM\Logs\WUAHandler.log",
+    r"C:\Windows\CCM\Logs\UpdatesDeployment.log",
+    r"C:\Windows\CCM\Logs\UpdatesHandler.log",
+    r"C:\Windows\Logs\CBS\CheckSUR.log",
+    r"C:\Windows\Logs\MoSetup\UpdateAgent.log",
+    r"C:\Windows\Panther\setuperr.log",
+];
 
 impl Default for SourcesConfig {
     fn default() -> Self {
@@ -155,6 +170,7 @@ impl Default for SourcesConfig {
             cbs_log: Some(r"C:\Windows\Logs\CBS\CBS.log".into()),
             dism_log: Some(r"C:\Windows\Logs\DISM\dism.log".into()),
             event_channels: true,
+            more: FURTHER_LOGS.map(PathBuf::from).to_vec(),
             ..Self::none()
         }
     }
@@ -267,6 +283,7 @@ mod tests {
                 event_xml: some(),
                 installed_updates: some(),
                 windows_update_log: some(),
+                more: vec!["x".into()],
             },
             ..CollectorConfig::default()
         };

@@ -115,7 +115,7 @@ impl Collector {
         let sources = plan_sources(&config.sources)
             .into_iter()
             .map(|plan| {
-                let files = memory.take_files(plan.name);
+                let files = memory.take_files(&plan.key());
                 Source::new(plan, Arc::clone(&device_id), files)
             })
             .collect();
@@ -265,8 +265,9 @@ impl Collector {
     }
 
     /// Logs that are named and cannot be read: not there, or not for us.
+    /// Further logs need not be there.
     pub fn unreadable_logs(&self) -> Vec<&Path> {
-        let unreadable = self.sources.iter().filter(|source| !source.is_readable());
+        let unreadable = self.sources.iter().filter(|source| source.is_missed());
         unreadable.map(Source::path).collect()
     }
 
@@ -283,6 +284,7 @@ impl Collector {
 fn plan_sources(sources: &SourcesConfig) -> Vec<SourcePlan> {
     let plan = |name, path: &Option<PathBuf>, kind| {
         path.clone().map(|path| SourcePlan {
+            is_optional: false,
             name,
             path,
             kind,
@@ -303,5 +305,13 @@ fn plan_sources(sources: &SourcesConfig) -> Vec<SourcePlan> {
     ]
     .into_iter()
     .flatten()
+    .chain(sources.more.iter().map(|path| SourcePlan {
+        name: "more",
+        path: path.clone(),
+        kind: None,
+        replaced_whole: false,
+        archives: Archives::None,
+        is_optional: true,
+    }))
     .collect()
 }

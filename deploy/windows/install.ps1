@@ -115,8 +115,8 @@ Invoke-Checked icacls.exe @($ConfigFolder, '/inheritance:r', '/grant:r',
     "${Administrators}:(OI)(CI)F", "${System}:(OI)(CI)F", "${Account}:(OI)(CI)RX")
 Invoke-Checked icacls.exe @($StateFolder, '/inheritance:r', '/grant:r',
     "${Administrators}:(OI)(CI)F", "${System}:(OI)(CI)F", "${Account}:(OI)(CI)M")
-foreach ($folder in 'CBS', 'DISM') {
-    $logs = Join-Path $env:windir "Logs\$folder"
+foreach ($folder in 'Logs\CBS', 'Logs\DISM', 'Logs\MoSetup', 'CCM\Logs') {
+    $logs = Join-Path $env:windir $folder
     if (Test-Path -LiteralPath $logs) {
         Invoke-Checked icacls.exe @($logs, '/grant', "${Account}:(OI)(CI)R")
     }

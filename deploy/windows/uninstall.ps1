@@ -19,8 +19,8 @@ $EventLogReaders = 'S-1-5-32-573'
 if (Get-Service -Name $Name -ErrorAction SilentlyContinue) {
     Stop-Service -Name $Name
     # While the service exists its account can be named.
-    foreach ($folder in 'CBS', 'DISM') {
-        $logs = Join-Path $env:windir "Logs\$folder"
+    foreach ($folder in 'Logs\CBS', 'Logs\DISM', 'Logs\MoSetup', 'CCM\Logs') {
+        $logs = Join-Path $env:windir $folder
         if (Test-Path -LiteralPath $logs) { icacls.exe $logs /remove $Account | Out-Null }
     }
     Remove-LocalGroupMember -SID $EventLogReaders -Member $Account -ErrorAction SilentlyContinue

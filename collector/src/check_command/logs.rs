@@ -52,6 +52,12 @@ pub(super) fn look(
         let text = describe(name, path, &memory.take_files(name), now_ms, screen);
         screen.line(label, text);
     }
+    // Those that are not there are no news.
+    for path in config.sources.more.iter().filter(|path| path.exists()) {
+        let key = format!("more {}", path.display());
+        let text = describe("more", path, &memory.take_files(&key), now_ms, screen);
+        screen.line("", text);
+    }
 }
 
 fn sources(sources: &SourcesConfig) -> Vec<(&'static str, &Path)> {

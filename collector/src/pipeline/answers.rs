@@ -127,7 +127,7 @@ impl Collector {
             sources: self
                 .sources
                 .iter()
-                .map(|source| (source.name().to_owned(), source.memory()))
+                .map(|source| (source.key(), source.memory()))
                 .collect(),
         };
         self.memory_moved = !self.notebook.save(&memory);

@@ -6,7 +6,7 @@
 //! another one than before.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use kbwatch_proto::event::UpdateEvent;
@@ -40,6 +40,19 @@ pub(crate) struct SourcePlan {
     pub(crate) replaced_whole: bool,
     /// Which files beside it belong to it.
     pub(crate) archives: Archives,
+    /// Not every machine has it.
+    pub(crate) is_optional: bool,
+}
+
+impl SourcePlan {
+    /// What its memory is kept under: several further logs share one name.
+    pub(crate) fn key(&self) -> String {
+        if self.is_optional {
+            format!("{} {}", self.name, self.path.display())
+        } else {
+            self.name.to_owned()
+        }
+    }
 }
 
 /// What a log's former files are called.
@@ -127,8 +140,9 @@ impl Source {
         }
     }
 
-    pub(crate) fn name(&self) -> &'static str {
-        self.plan.name
+    /// See [`SourcePlan::key`].
+    pub(crate) fn key(&self) -> String {
+        self.plan.key()
     }
 
     /// Which log it is in the words of all stages.
@@ -138,6 +152,7 @@ impl Source {
             "event_xml" => SourceKind::EventLog,
             "installed_updates" => SourceKind::InstalledUpdates,
             "windows_update_log" => SourceKind::WindowsUpdate,
+            "more" => kind_by_name(&self.plan.path),
             _ => SourceKind::Cbs,
         }
     }
@@ -309,4 +324,23 @@ fn is_absence(error: &io::Error) -> bool {
         error.kind(),
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
     )
+}
+
+/// Which log a further one is, by its name: lines are counted before any is
+/// read.
+fn kind_by_name(path: &Path) -> SourceKind {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let name = name
+        .rsplit('\\')
+        .next()
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    match name.as_str() {
+        "reportingevents.log" => SourceKind::ReportingEvents,
+        "checksur.log" => SourceKind::CheckSur,
+        "windowsupdate.log" => SourceKind::WindowsUpdate,
+        _ if name.starts_with("wua") || name.starts_with("updates") => SourceKind::ConfigMgr,
+        _ if name.starts_with("setupdiag") => SourceKind::SetupDiag,
+        _ => SourceKind::Setup,
+    }
 }

@@ -120,3 +120,32 @@ fn a_file_of_no_known_kind_is_left_alone_until_it_becomes_one() {
     world.settle(&mut collector, &mut notes);
     assert_eq!(notes.events.len(), 1);
 }
+
+#[test]
+fn further_logs_are_followed_by_what_they_hold_and_not_missed_where_they_are_not() {
+    let mut world = World::new();
+    let there = world.path("CCM/Logs/WUAHandler.log");
+    world.config.sources.more = vec![there.clone(), world.path("ReportingEvents.log")];
+    let mut collector = world.open();
+    let mut notes = Notes::default();
+    world.settle(&mut collector, &mut notes);
+    let missed = collector.unreadable_logs();
+    assert!(
+        !missed
+            .iter()
+            .any(|path| path.ends_with("ReportingEvents.log"))
+    );
+    fs::create_dir_all(there.parent().unwrap()).unwrap();
+    let failed = "<![LOG[Scan failed with error = 0x8024401c.]LOG]!><time=\"09:00:00.000-480\" \
+                  date=\"01-11-2023\" component=\"WUAHandler\" context=\"\" type=\"3\" \
+                  thread=\"1\" file=\"cwuahandler.cpp:1\">\r\n";
+    fs::write(&there, failed).unwrap();
+    world.settle(&mut collector, &mut notes);
+    let codes: Vec<_> = notes.events.iter().map(|event| event.hresult).collect();
+    assert_eq!(codes, [Some(0x8024_401c)]);
+    // Read once: each further log has a memory of its own.
+    collector.save();
+    let mut collector = world.open();
+    world.settle(&mut collector, &mut notes);
+    assert_eq!(notes.events.len(), 1);
+}

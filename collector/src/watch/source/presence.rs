@@ -29,6 +29,11 @@ impl Source {
         self.trouble.is_none() && (self.live.is_some() || !self.archived.is_empty())
     }
 
+    /// Whether people should know that it is not read.
+    pub(crate) fn is_missed(&self) -> bool {
+        !self.is_readable() && (self.trouble.is_some() || !self.plan.is_optional)
+    }
+
     /// Where the log should be.
     pub(crate) fn path(&self) -> &Path {
         &self.plan.path
@@ -49,6 +54,9 @@ impl Source {
             Presence::Told => {}
             Presence::There => self.presence = Presence::Gone(now_ms),
             Presence::Gone(since_ms) if (0..ABSENT_MS).contains(&(now_ms - since_ms)) => {}
+            Presence::Unknown | Presence::Gone(_) if self.plan.is_optional => {
+                self.presence = Presence::Told;
+            }
             Presence::Unknown | Presence::Gone(_) => {
                 tracing::warn!(%path, "log is not there: correct sources.{name} if the path is wrong; until it comes nothing is read of it");
                 self.presence = Presence::Told;
