@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use kbwatch_proto::event::{MAX_EVIDENCE_LEN, MAX_EXTRA, MAX_TEXT_LEN, UpdateEvent};
 use kbwatch_proto::ids::EventId;
+use kbwatch_proto::result_code::ResultCode;
 use kbwatch_proto::words::{EventResult, Phase, SourceKind, TimeSource};
 
 use super::clock::{OffsetClock, Trust};
@@ -96,8 +97,19 @@ impl Report<'_> {
         }
     }
 
+    /// Counts the code of a log that prints none without an event: one that
+    /// nobody ever named may be new in Windows.
+    fn note_code(&mut self, event: &UpdateEvent) {
+        if !NOTED_BY_GRAMMAR.contains(&self.source_kind) {
+            let is_known = |code| ResultCode(code).symbol().is_some();
+            let known = event.hresult.is_some_and(is_known);
+            self.counts.note_code(event.hresult, known);
+        }
+    }
+
     /// Hands an event in.
     pub(crate) fn tell(&mut self, event: UpdateEvent) {
+        self.note_code(&event);
         // Completed in its place: events are large.
         self.out.push(event);
         if let Some(event) = self.out.last_mut() {
@@ -107,6 +119,10 @@ impl Report<'_> {
         }
     }
 }
+
+/// Logs whose grammars take note of codes themselves, told or not.
+const NOTED_BY_GRAMMAR: [SourceKind; 3] =
+    [SourceKind::Cbs, SourceKind::Dism, SourceKind::WindowsUpdate];
 
 /// Name of a log or channel as events carry it: masked, within its limit.
 pub(crate) fn log_name(name: &str) -> Arc<str> {

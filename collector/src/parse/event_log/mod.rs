@@ -144,6 +144,7 @@ pub(crate) fn evtx_kind(events: &[UpdateEvent]) -> Option<FileKind> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::parse::{Origin, TextParser};
 
     #[test]
     fn only_elements_of_known_providers_are_read() {
@@ -162,5 +163,27 @@ mod tests {
         ] {
             assert_eq!(is_of_interest(text), wanted, "{text}");
         }
+    }
+
+    #[test]
+    fn a_code_that_nobody_named_is_counted_as_unknown() {
+        let counts = |code: &str| {
+            let text = format!(
+                "<Event><System><Provider Name='Microsoft-Windows-WindowsUpdateClient'/>\
+                 <EventID>20</EventID><EventRecordID>8</EventRecordID>\
+                 <Channel>System</Channel></System><EventData>\
+                 <Data Name='errorCode'>{code}</Data></EventData></Event>"
+            );
+            let origin = Origin {
+                device_id: "pc-1".to_owned(),
+                log: "System".to_owned(),
+            };
+            let mut parser = TextParser::new(FileKind::EventXml, origin);
+            parser.feed(text.as_bytes(), &mut Vec::new());
+            (parser.counts().codes, parser.counts().unknown_codes)
+        };
+        assert_eq!(counts("0x800f0985"), (1, 0));
+        assert_eq!(counts("0x8abc1234"), (1, 1));
+        assert_eq!(counts("0x0"), (0, 0));
     }
 }
