@@ -37,20 +37,28 @@ fn names_a_user(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     let mut rest = lower.as_str();
     while let Some((_, tail)) = rest.split_once(":\\users\\") {
+        // What no name of a folder may hold ends it.
         let name: &str = tail
             .split([
-                '\\', '/', '"', '\'', '<', '>', '|', ',', ';', ')', ']', '\n', '\t',
+                '\\', '/', '"', '<', '>', '|', '*', '?', ':', '\n', '\r', '\t',
             ])
             .next()
             .unwrap_or_default();
-        // A path that was cut at a field's limit may end inside the mask.
-        let masked = "***".starts_with(name) || name.starts_with("***");
-        if !masked && !SHARED.contains(&name) {
+        if name.contains(char::is_alphanumeric) && !is_shared(name) {
             return true;
         }
         rest = tail;
     }
     false
+}
+
+/// Whether a name is that of a folder of nobody, and what the text says next.
+fn is_shared(name: &str) -> bool {
+    let goes_on = |shared: &&str| {
+        let rest = name.strip_prefix(**shared);
+        rest.is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
+    };
+    SHARED.iter().any(|shared| goes_on(&shared))
 }
 
 /// Whether a domain account's security identifier stands in the text.

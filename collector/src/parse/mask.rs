@@ -222,6 +222,9 @@ mod tests {
                 r"CBS\contoso.dll of Amd64\a.dpb",
                 r"CBS\contoso.dll of Amd64\a.dpb",
             ),
+            // Found by fuzzing: a home without a name behind it.
+            (r#"of C:\Users\ "(null)", x"#, r#"of C:\Users\ "(null)", x"#),
+            (r"[C:\Users\:80]", r"[C:\Users\:80]"),
             ("http://li:pa/ss@proxy", "http://***@proxy"),
             ("proxy=li:geheim@proxy:8080", "proxy=***@proxy:8080"),
             (
