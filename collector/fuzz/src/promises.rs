@@ -55,10 +55,10 @@ fn names_a_user(text: &str) -> bool {
 /// Whether a name is that of a folder of nobody, and what the text says next.
 fn is_shared(name: &str) -> bool {
     let goes_on = |shared: &&str| {
-        let rest = name.strip_prefix(**shared);
+        let rest = name.strip_prefix(*shared);
         rest.is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
     };
-    SHARED.iter().any(|shared| goes_on(&shared))
+    SHARED.iter().any(goes_on)
 }
 
 /// Whether a domain account's security identifier stands in the text.

@@ -29,6 +29,10 @@ const BUSY_AGES: u32 = 4;
 /// Quiet, as a part of a group's age, that closes a busy group.
 const QUIET_PART: u32 = 10;
 
+/// Bytes that a batch takes in a group besides its rows and its letter, about:
+/// what it says of its device, its facts and its ack.
+const BATCH_LEN: usize = 1024;
+
 /// One row of a group: where the table files it, and where it lies.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place {
@@ -105,7 +109,7 @@ impl Group {
             self.opened_at = self.grew_at;
         }
         self.rows += opened.block.rows.len();
-        self.bytes += opened.bytes;
+        self.bytes += opened.bytes + BATCH_LEN + opened.letter_len();
         self.batches.push(opened);
         self.acks.push(ack);
     }
@@ -221,6 +225,27 @@ mod tests {
     fn closed(group: Group) -> Closed {
         let turns = Arc::new(Semaphore::new(1));
         group.close(turns.try_acquire_owned().unwrap())
+    }
+
+    #[test]
+    fn batches_without_rows_fill_a_group_too() {
+        let metrics = Metrics::default();
+        let config = StoreConfig {
+            group_bytes: 10 * BATCH_LEN,
+            ..StoreConfig::default()
+        };
+        let mut group = Group::new();
+        for number in 0..10 {
+            assert!(!group.is_full(&config), "after {number}");
+            let empty = JournalRecord {
+                version: journal::VERSION,
+                batch: Some(pack(&Contents::default()).unwrap()),
+                device_id: "pc-1".to_owned(),
+                ..JournalRecord::default()
+            };
+            group.add(open(&empty, None, &metrics), Ack::Nobody);
+        }
+        assert!(group.is_full(&config));
     }
 
     #[test]

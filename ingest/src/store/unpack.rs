@@ -35,6 +35,13 @@ pub(crate) struct Opened {
     pub(crate) counted: OpenBatch,
 }
 
+impl Opened {
+    /// Bytes of what is kept of it because it cannot be stored.
+    pub(crate) fn letter_len(&self) -> usize {
+        self.letter.as_ref().map_or(0, |letter| letter.record.len())
+    }
+}
+
 /// What a batch says of its device's collector.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Heard {

@@ -162,6 +162,7 @@ impl Block {
         self.bytes.len()
             + self.rows.len() * size_of::<Row>()
             + self.strings.len() * size_of::<Text>()
+            + self.extras.capacity() * size_of::<u32>()
     }
 
     /// A row with texts of its own.

@@ -11,7 +11,7 @@ use super::{
     Contents, FORMAT, MAX_EVENTS, MAX_FACT_ENTRIES, MAX_SOURCE_ENTRIES, MAX_STRINGS,
     MAX_TEXT_TOTAL, MAX_UNPACKED_LEN, Unpacked, Unsealed, checksum, health,
 };
-use crate::event::{FactsSnapshot, MAX_FACTS};
+use crate::event::{FactsSnapshot, MAX_EXTRA, MAX_FACTS};
 use crate::generated::events::v1 as wire;
 use crate::telemetry::Batch;
 
@@ -172,6 +172,10 @@ fn count_fields(mut message: &[u8], wanted: u32) -> Result<usize, UnpackError> {
     Ok(entries)
 }
 
+/// References of further fields for which room is kept after a row that was
+/// rejected.
+const MAX_SPARE_EXTRAS: usize = 64 * MAX_EXTRA;
+
 /// Reads every row, and parts those that are sound from those that are not.
 fn judge(bytes: Vec<u8>, strings: Vec<Text>, events: &[Place]) -> Result<Unsealed, UnpackError> {
     let mut block = Block {
@@ -193,6 +197,8 @@ fn judge(bytes: Vec<u8>, strings: Vec<Text>, events: &[Place]) -> Result<Unseale
             }
             Err(reason) => {
                 block.extras.truncate(extras);
+                // A row may refer millions of times: none of that is kept.
+                block.extras.shrink_to(extras + MAX_SPARE_EXTRAS);
                 rejected.push(RejectedRow {
                     row: number,
                     reason: reason.to_string(),

@@ -112,6 +112,8 @@ mod tests {
             needed.push(oracle(&failed, 0.30));
         }
         let mean = needed.iter().sum::<f64>() / 400.0;
-        assert!((9.0..14.0).contains(&mean), "{mean}");
+        // 11 by the formula, which takes the bound as reached exactly: the last
+        // failure of 2.7 oversteps it by as much as 4.7 devices bring in.
+        assert!((11.0..16.0).contains(&mean), "{mean}");
     }
 }
