@@ -37,14 +37,14 @@ fn names_a_user(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     let mut rest = lower.as_str();
     while let Some((_, tail)) = rest.split_once(":\\users\\") {
-        // What no name of a folder may hold ends it.
+        // What no name of a folder may hold ends it; none begins with a mark.
         let name: &str = tail
             .split([
                 '\\', '/', '"', '<', '>', '|', '*', '?', ':', '\n', '\r', '\t',
             ])
             .next()
             .unwrap_or_default();
-        if name.contains(char::is_alphanumeric) && !is_shared(name) {
+        if name.starts_with(char::is_alphanumeric) && !is_shared(name) {
             return true;
         }
         rest = tail;
