@@ -107,9 +107,12 @@ Invoke-Checked sc.exe @('failure', $Name, 'reset=', '86400', 'actions=', 'restar
 Invoke-Checked sc.exe @('failureflag', $Name, '1')
 
 # The folder with the key is for administrators and the service alone.
-foreach ($folder in $ConfigFolder, $StateFolder) {
-    Invoke-Checked icacls.exe @($folder, '/setowner', $Administrators, '/T', '/C')
-    Invoke-Checked icacls.exe @($folder, '/reset', '/T', '/C')
+if (-not $exists) {
+    # Whatever was granted before is void; later a key lies here, and stays shut.
+    foreach ($folder in $ConfigFolder, $StateFolder) {
+        Invoke-Checked icacls.exe @($folder, '/setowner', $Administrators, '/T', '/C')
+        Invoke-Checked icacls.exe @($folder, '/reset', '/T', '/C')
+    }
 }
 Invoke-Checked icacls.exe @($ConfigFolder, '/inheritance:r', '/grant:r',
     "${Administrators}:(OI)(CI)F", "${System}:(OI)(CI)F", "${Account}:(OI)(CI)RX")
