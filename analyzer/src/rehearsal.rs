@@ -14,24 +14,8 @@ use crate::keep::DepotRow;
 use crate::load::memory::{Declared, Memory};
 use crate::look::Look;
 use crate::pipeline::Mind;
+use crate::remedy::Depot;
 use crate::view::View;
-
-/// A share that devices may be repaired from, as a person declares it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Share {
-    /// Name for people.
-    pub name: String,
-    /// What follows `/Source:`.
-    pub path: String,
-    /// Level that it holds, `17763.3770`.
-    pub build: String,
-    /// Edition; empty fits all.
-    pub edition: String,
-    /// Language; empty fits all.
-    pub language: String,
-    /// Architecture; empty fits all.
-    pub arch: String,
-}
 
 /// An analyzer without a database.
 pub struct Rehearsal {
@@ -59,7 +43,7 @@ impl Rehearsal {
     }
 
     /// Declares a share to repair from.
-    pub fn declare(&mut self, share: Share) {
+    pub fn declare(&mut self, share: Depot) {
         self.declared.depots.push(DepotRow {
             name: share.name,
             path: share.path,

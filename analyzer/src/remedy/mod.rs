@@ -7,7 +7,7 @@ mod quote;
 mod sources;
 mod steps;
 
-pub(crate) use sources::Depot;
+pub use sources::Depot;
 pub(crate) use sources::Situation;
 
 use std::cmp::Reverse;

@@ -27,7 +27,7 @@ const MAX_SOURCES: usize = 12;
 
 /// A read-only share that was imported as a source.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Depot {
+pub struct Depot {
     /// Name for people.
     pub name: String,
     /// What follows `/Source:`.

@@ -94,7 +94,7 @@ pub fn populate(count: usize, seed: u64) -> Vec<DevicePlan> {
 }
 
 /// Pareto with a mean of about a dozen and now and then a head office.
-fn branch_size(dice: &mut Dice) -> usize {
+pub(crate) fn branch_size(dice: &mut Dice) -> usize {
     let tail = 4.0 / (1.0 - dice.unit()).powf(0.72);
     #[expect(
         clippy::cast_possible_truncation,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use kbwatch_analyzer::attempts::Record;
 use kbwatch_analyzer::view::View;
-use kbwatch_analyzer::{AnalyzerConfig, Rehearsal, Share};
+use kbwatch_analyzer::{AnalyzerConfig, Depot, Rehearsal};
 use kbwatch_simulator::worlds::{BEGINS_MS, What, World};
 
 /// Something that arrives at a device's place.
@@ -34,7 +34,7 @@ impl<'a> Play<'a> {
         let born = BEGINS_MS - 100 * 86_400_000;
         let mut analyzer = Rehearsal::open(config, born);
         for depot in &world.shares {
-            analyzer.declare(Share {
+            analyzer.declare(Depot {
                 name: depot.name.clone(),
                 path: depot.path.clone(),
                 build: depot.build.clone(),

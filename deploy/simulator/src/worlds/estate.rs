@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use crate::dice::Dice;
+use crate::fleet::branch_size;
 
 /// One endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -153,18 +154,6 @@ pub fn estate(count: usize, seed: u64) -> Vec<Endpoint> {
         number += 1;
     }
     endpoints
-}
-
-/// Pareto with a mean of about a dozen and now and then a head office.
-fn branch_size(dice: &mut Dice) -> usize {
-    let tail = 4.0 / (1.0 - dice.unit()).powf(0.72);
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "between 4 and 160"
-    )]
-    let size = tail.clamp(4.0, 160.0) as usize;
-    size
 }
 
 fn endpoint(
