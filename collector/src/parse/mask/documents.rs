@@ -1,5 +1,7 @@
 //! Names of office documents, wherever they lie.
 
+use std::ops::RangeInclusive;
+
 use super::MASK;
 
 /// Kinds of files that people name after what is in them.
@@ -7,6 +9,9 @@ const KINDS: [&str; 16] = [
     "doc", "docx", "docm", "xls", "xlsx", "xlsm", "ppt", "pptx", "pdf", "msg", "pst", "ost", "odt",
     "ods", "odp", "rtf",
 ];
+
+/// Lengths of them.
+const KIND_LENS: RangeInclusive<usize> = 3..=4;
 
 /// Replaces a document's name, but for its kind.
 pub(super) fn mask(text: &str) -> Option<String> {
@@ -17,6 +22,10 @@ pub(super) fn mask(text: &str) -> Option<String> {
         let length = kind
             .find(|c: char| !c.is_alphanumeric())
             .unwrap_or(kind.len());
+        // Most dots stand in version numbers.
+        if !KIND_LENS.contains(&length) {
+            continue;
+        }
         let kind = &kind[..length];
         if !KINDS.iter().any(|known| kind.eq_ignore_ascii_case(known)) {
             continue;
