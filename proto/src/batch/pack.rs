@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
 use prost::Message;
 
 use super::fault::PackError;
@@ -46,7 +47,8 @@ pub fn pack(contents: &Contents) -> Result<Batch, PackError> {
 
 #[derive(Default)]
 pub(super) struct StringTable<'a> {
-    index: HashMap<&'a str, u32>,
+    /// A text per event and field passes through: hashing is a cost of its own.
+    index: HashMap<&'a str, u32, RandomState>,
     pub(super) strings: Vec<Vec<u8>>,
 }
 
