@@ -73,15 +73,14 @@ impl Packer {
     }
 
     /// Events in portions of one batch each.
-    pub(crate) fn split(&self, mut events: Vec<UpdateEvent>) -> Vec<Contents> {
-        let mut portions = Vec::new();
-        while !events.is_empty() {
-            let rest = events.split_off(self.max_events.min(events.len()));
+    pub(crate) fn split(&self, events: Vec<UpdateEvent>) -> Vec<Contents> {
+        let mut portions = Vec::with_capacity(events.len().div_ceil(self.max_events));
+        let mut left = events.into_iter();
+        while left.len() > 0 {
             portions.push(Contents {
-                events,
+                events: left.by_ref().take(self.max_events).collect(),
                 ..Contents::default()
             });
-            events = rest;
         }
         portions
     }

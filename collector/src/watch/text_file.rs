@@ -18,6 +18,9 @@ use crate::watch::progress::{Mark, Progress};
 
 mod reading;
 
+/// How many times the room for events may exceed what was last needed.
+const MOST_SPARE_ROOM: usize = 4;
+
 /// What all files of a source have in common.
 #[derive(Debug, Clone)]
 pub(crate) struct Reading {
@@ -252,13 +255,21 @@ impl FollowedFile {
     /// Returns how many.
     pub(crate) fn take_events(&mut self, oldest_ms: i64, out: &mut Vec<UpdateEvent>) -> u64 {
         self.resolve_times();
-        let mut history = std::mem::take(&mut self.events);
-        let news = history.split_off(std::mem::take(&mut self.history_events));
-        let before = history.len();
-        history.retain(|event| is_recent(event, oldest_ms));
-        let skipped = before - history.len();
-        out.extend(history);
-        out.extend(news);
+        let history = std::mem::take(&mut self.history_events);
+        let before = self.events.len();
+        if history > 0 {
+            let mut number = 0;
+            self.events.retain(|event| {
+                number += 1;
+                number > history || is_recent(event, oldest_ms)
+            });
+        }
+        let skipped = before - self.events.len();
+        out.append(&mut self.events);
+        // Room for as many again, not for as many as ever were.
+        if self.events.capacity() > MOST_SPARE_ROOM * before {
+            self.events.shrink_to(before);
+        }
         skipped as u64
     }
 
