@@ -46,7 +46,8 @@ pub struct CollectorConfig {
     pub poll_ms: u32,
     /// A batch is sealed when it holds this many events…
     pub batch_max_events: u32,
-    /// …or when its first event is this many milliseconds old.
+    /// …or when the last one was sealed this many milliseconds ago: what comes
+    /// after a pause is sent at once.
     pub batch_max_age_ms: u32,
     /// Batches without a receipt after which reading pauses.
     pub outbox_max_batches: u32,

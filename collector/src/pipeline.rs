@@ -76,8 +76,9 @@ pub struct Collector {
     facts_hash: u64,
     facts_due: bool,
     outbox: Outbox,
-    /// When the oldest event that is in no batch was read.
-    open_since_ms: Option<i64>,
+    /// When events were last put into a batch, or the start: a log that is new
+    /// to us may tell its UTC offset some lines on.
+    sealed_at_ms: i64,
     heartbeat_at_ms: i64,
     notebook: Notebook,
     memory_moved: bool,
@@ -138,7 +139,7 @@ impl Collector {
                 config.outbox_max_bytes,
                 config.in_flight_batches,
             ),
-            open_since_ms: None,
+            sealed_at_ms: 0,
             heartbeat_at_ms: 0,
             notebook,
             memory_moved: false,
@@ -205,6 +206,7 @@ impl Collector {
             self.started_at_ms = Some(now_ms);
             self.heartbeat_at_ms = now_ms;
             self.saved_at_ms = now_ms;
+            self.sealed_at_ms = now_ms;
         }
         self.watch_answers(now_ms);
         self.look_at_facts(now_ms);

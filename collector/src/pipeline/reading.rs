@@ -69,16 +69,16 @@ impl Collector {
     pub(super) fn seal_if_due(&mut self, now_ms: i64, at_once: bool) {
         let open = self.open_events();
         if open > 0 {
-            let since_ms = *self.open_since_ms.get_or_insert(now_ms);
-            let age_ms = now_ms.saturating_sub(since_ms);
-            let aged = !(0..i64::from(self.config.batch_max_age_ms)).contains(&age_ms);
+            // After a pause the first event does not wait for company.
+            let since_ms = now_ms.saturating_sub(self.sealed_at_ms);
+            let paused = !(0..i64::from(self.config.batch_max_age_ms)).contains(&since_ms);
             let full = open >= u64::from(self.config.batch_max_events);
-            if !(aged || full || at_once) {
+            if !(paused || full || at_once) {
                 return;
             }
             self.seal_events(now_ms);
+            self.sealed_at_ms = now_ms;
         }
-        self.open_since_ms = None;
         let seq = self.outbox.last_seq();
         for source in &mut self.sources {
             source.mark(seq);

@@ -55,6 +55,24 @@ fn nothing_is_opened_or_sealed_while_nothing_changes() {
 }
 
 #[test]
+fn what_comes_after_a_pause_is_sealed_at_once_and_what_follows_waits() {
+    let mut world = World::new();
+    let mut collector = world.open();
+    let mut notes = Notes::default();
+    world.append_records(1);
+    world.settle(&mut collector, &mut notes);
+    world.tick(5_000);
+    let mut sealed_after = |pause_ms| {
+        world.tick(pause_ms);
+        world.append_records(30);
+        collector.step(world.now_ms).sealed_batches
+    };
+    assert_eq!(sealed_after(0), 1);
+    assert_eq!(sealed_after(400), 0);
+    assert_eq!(sealed_after(600), 1);
+}
+
+#[test]
 fn the_last_record_waits_for_quiet_and_a_cut_line_for_its_end() {
     let mut world = World::new();
     let mut collector = world.open();
