@@ -10,19 +10,9 @@ mod accounts;
 mod credentials;
 mod documents;
 mod homes;
+mod traces;
 
-/// Traces of what is masked, as flags.
-const HOME: u8 = 1;
-const SID: u8 = 2;
-const CREDENTIALS: u8 = 4;
-const ACCOUNT: u8 = 8;
-const DOCUMENT: u8 = 16;
-
-/// Pairs of neighbouring bytes that are looked at together.
-const BLOCK: usize = 16;
-
-/// Nothing shorter can be masked: `a:@b`.
-const SHORTEST: usize = 4;
+use traces::{ACCOUNT, CREDENTIALS, DOCUMENT, HOME, SID, traces};
 
 /// What stands in place of a masked part.
 const MASK: &str = "***";
@@ -34,97 +24,35 @@ pub(crate) fn mask(text: &str) -> String {
     masked
 }
 
+/// What replaces the text behind each trace. Homes first: a path is known by
+/// its separators, which others take away.
+const REPLACERS: [(u8, Replacer); 5] = [
+    (HOME, homes::mask),
+    (SID, accounts::mask_sids),
+    (ACCOUNT, accounts::mask_names),
+    (CREDENTIALS, credentials::mask),
+    (DOCUMENT, documents::mask),
+];
+
+/// The text with what it looks for replaced; `None` where it found nothing.
+type Replacer = fn(&str) -> Option<String>;
+
 /// Takes out of a text what must not leave the device.
 pub(crate) fn mask_in_place(text: &mut String) {
     let traces = traces(text.as_bytes());
-    if traces == 0 {
-        return;
+    if traces != 0 {
+        replace(text, traces);
     }
-    // Homes first: a path is known by its separators, which others take away.
-    for (trace, replace) in [
-        (HOME, homes::mask as fn(&str) -> Option<String>),
-        (SID, accounts::mask_sids),
-        (ACCOUNT, accounts::mask_names),
-        (CREDENTIALS, credentials::mask),
-        (DOCUMENT, documents::mask),
-    ] {
+}
+
+fn replace(text: &mut String, traces: u8) {
+    for (trace, replacer) in REPLACERS {
         if traces & trace != 0
-            && let Some(masked) = replace(text)
+            && let Some(masked) = replacer(text)
         {
             *text = masked;
         }
     }
-}
-
-/// Which neighbouring bytes hint at something to mask: a separator before the
-/// first letter of a home, `-1` of a SID, the `@` behind a password, a
-/// backslash, the first letter of a document's kind.
-fn traces(text: &[u8]) -> u8 {
-    if text.len() < SHORTEST {
-        return 0;
-    }
-    // The last block overlaps the one before; only a short text is copied.
-    let Some(last) = text.last_chunk() else {
-        let mut short = [0; BLOCK + 1];
-        short[..text.len()].copy_from_slice(text);
-        return block_traces_if_hinted(&short);
-    };
-    let mut found = block_traces_if_hinted(last);
-    let mut rest = text;
-    while let Some(block) = rest.first_chunk() {
-        found |= block_traces_if_hinted(block);
-        rest = &rest[BLOCK..];
-    }
-    found
-}
-
-#[inline]
-fn block_traces_if_hinted(block: &[u8; BLOCK + 1]) -> u8 {
-    if hints(block) { block_traces(block) } else { 0 }
-}
-
-/// Whether a block may hold a trace. Every text passes here and most are
-/// cleared, hence a loop that neither branches nor stops early: it becomes
-/// vector code.
-#[inline]
-#[expect(
-    clippy::needless_bitwise_bool,
-    reason = "lazy operators are branches, and branches are no vector code"
-)]
-fn hints(block: &[u8; BLOCK + 1]) -> bool {
-    let pairs = block.iter().zip(&block[1..]);
-    let found = pairs.fold(0, |found, (byte, next)| {
-        let separator = (*byte == b'\\') | (*byte == b'/') | (*byte == b'@');
-        let sid = (*byte == b'-') & (*next == b'1');
-        let kind = (*byte == b'.') & (*next >= b'A');
-        found | u8::from(separator | sid | kind)
-    });
-    found != 0
-}
-
-/// Traces of a block, found in the same way.
-#[inline(never)]
-#[expect(
-    clippy::needless_bitwise_bool,
-    reason = "lazy operators are branches, and branches are no vector code"
-)]
-fn block_traces(block: &[u8; BLOCK + 1]) -> u8 {
-    let pairs = block.iter().zip(&block[1..]);
-    pairs.fold(0, |found, (byte, next)| {
-        let lower = next | 0x20;
-        let back = *byte == b'\\';
-        let initial = (lower == b'u') | (lower == b'd') | (lower == b'p') | (lower == b'h');
-        let home = initial & (back | (*byte == b'/'));
-        let sid = (*byte == b'-') & (*next == b'1');
-        let kind = (lower == b'd') | (lower == b'x') | (lower == b'p') | (lower == b'm');
-        let kind = kind | (lower == b'o') | (lower == b'r');
-        found
-            | (HOME * u8::from(home))
-            | (SID * u8::from(sid))
-            | (CREDENTIALS * u8::from(*byte == b'@'))
-            | (ACCOUNT * u8::from(back))
-            | (DOCUMENT * u8::from(kind & (*byte == b'.')))
-    })
 }
 
 /// Cuts a text to at most `limit` bytes, on a character's boundary.
@@ -141,6 +69,7 @@ pub(crate) fn clip(mut text: String, limit: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::traces::BLOCK;
     use super::*;
     use proptest::prelude::*;
 

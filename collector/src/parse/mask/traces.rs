@@ -1,0 +1,228 @@
+//! Traces of what is masked: most texts hold none, and that is told quickly.
+//!
+//! Promise: where something is to be masked, its trace is found; a trace alone
+//! proves nothing.
+
+#![expect(
+    clippy::needless_bitwise_bool,
+    reason = "lazy operators are branches, and branches are no vector code"
+)]
+
+/// Traces, as flags.
+pub(super) const HOME: u8 = 1;
+pub(super) const SID: u8 = 2;
+pub(super) const CREDENTIALS: u8 = 4;
+pub(super) const ACCOUNT: u8 = 8;
+pub(super) const DOCUMENT: u8 = 16;
+
+/// Bytes that are looked at together, each with the two behind it.
+pub(super) const BLOCK: usize = 16;
+const WINDOW: usize = BLOCK + 2;
+
+/// Nothing shorter can be masked: `a:@b`.
+const SHORTEST: usize = 4;
+
+/// Looks for one trace in a text.
+type Look = fn(&[u8]) -> u8;
+
+/// Who looks closer where a trace is hinted at.
+const LOOKS: [(u8, Look); 4] = [
+    (HOME, home),
+    (ACCOUNT, called),
+    (SID, sid),
+    (DOCUMENT, document),
+];
+
+/// Which traces a text holds.
+pub(super) fn traces(text: &[u8]) -> u8 {
+    if text.len() < SHORTEST {
+        return 0;
+    }
+    let hints = fold(text, hint);
+    if hints == 0 {
+        return 0;
+    }
+    let mut found = hints & CREDENTIALS;
+    for (trace, look) in LOOKS {
+        if hints & trace != 0 {
+            found |= look(text);
+        }
+    }
+    found
+}
+
+/// What single bytes and pairs hint at: a separator before a home, a backslash
+/// behind a domain, the `@` behind a password, the dot before a document's
+/// kind, `s-` of a SID.
+#[inline]
+fn hint(byte: u8, next: u8, _: u8) -> u8 {
+    let back = byte == b'\\';
+    (HOME * u8::from(back | (byte == b'/')))
+        | (ACCOUNT * u8::from(back))
+        | (CREDENTIALS * u8::from(byte == b'@'))
+        | (DOCUMENT * u8::from((byte == b'.') & (next >= b'A')))
+        | (SID * u8::from((byte | 0x20 == b's') & (next == b'-')))
+}
+
+/// A separator and how the folders begin that hold homes.
+#[inline(never)]
+fn home(text: &[u8]) -> u8 {
+    fold(text, |byte, next, third| {
+        let (next, third) = (next | 0x20, third | 0x20);
+        let users = (next == b'u') & (third == b's');
+        let documents = (next == b'd') & (third == b'o');
+        let profiles = (next == b'p') & (third == b'r');
+        let homes = (next == b'h') & (third == b'o');
+        let separator = (byte == b'\\') | (byte == b'/');
+        HOME * u8::from(separator & (users | documents | profiles | homes))
+    })
+}
+
+/// A part of each word that calls an account so, one that few others have.
+#[inline(never)]
+fn called(text: &[u8]) -> u8 {
+    fold(text, |byte, next, third| {
+        let (byte, next, third) = (byte | 0x20, next | 0x20, third | 0x20);
+        let user = (byte == b'u') & (next == b's') & (third == b'e');
+        let account = (byte == b'c') & (next == b'c') & (third == b'o');
+        let name = (byte == b'n') & (next == b'a') & (third == b'm');
+        let logon = (byte == b'g') & (next == b'o') & (third == b'n');
+        let owner = (byte == b'w') & (next == b'n') & (third == b'e');
+        ACCOUNT * u8::from(user | account | name | logon | owner)
+    })
+}
+
+/// `s-1`.
+#[inline(never)]
+fn sid(text: &[u8]) -> u8 {
+    fold(text, |byte, next, third| {
+        SID * u8::from((byte | 0x20 == b's') & (next == b'-') & (third == b'1'))
+    })
+}
+
+/// A dot and how the kinds of documents begin.
+#[inline(never)]
+fn document(text: &[u8]) -> u8 {
+    fold(text, |byte, next, third| {
+        let (next, third) = (next | 0x20, third | 0x20);
+        let word = (next == b'd') & (third == b'o');
+        let sheet = (next == b'x') & (third == b'l');
+        let p = (next == b'p') & ((third == b'p') | (third == b'd') | (third == b's'));
+        let message = (next == b'm') & (third == b's');
+        let o = (next == b'o') & ((third == b's') | (third == b'd'));
+        let rich = (next == b'r') & (third == b't');
+        DOCUMENT * u8::from((byte == b'.') & (word | sheet | p | message | o | rich))
+    })
+}
+
+/// All that `flags` says of a byte and the two behind it, over a text of at
+/// least two bytes. It neither branches nor stops early, and nor may `flags`:
+/// then this becomes vector code.
+#[inline]
+fn fold(text: &[u8], flags: impl Fn(u8, u8, u8) -> u8) -> u8 {
+    let mut found = [0; BLOCK];
+    let mut look = |window: &[u8; WINDOW]| {
+        for (at, found) in found.iter_mut().enumerate() {
+            *found |= flags(window[at], window[at + 1], window[at + 2]);
+        }
+    };
+    // The last window overlaps the one before; only a short text is copied.
+    if let Some(last) = text.last_chunk() {
+        look(last);
+        let mut rest = text;
+        while let Some(window) = rest.first_chunk() {
+            look(window);
+            rest = &rest[BLOCK..];
+        }
+    } else {
+        let mut short = [0; WINDOW];
+        short[..text.len()].copy_from_slice(text);
+        look(&short);
+    }
+    let all = found.iter().fold(0, |all, found| all | found);
+    // Nobody looked from the last two bytes on.
+    match text {
+        [.., before, last] => all | flags(*before, *last, 0) | flags(*last, 0, 0),
+        _ => all,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{mask, replace};
+    use proptest::prelude::*;
+
+    /// What masks look for, whole and in pieces.
+    const PARTS: &[&str] = &[
+        r"\",
+        "/",
+        " ",
+        ".",
+        "@",
+        ":",
+        "-",
+        "'",
+        "\"",
+        "=",
+        "补",
+        "wang",
+        "Li Lei",
+        "Users",
+        r"\Users\",
+        r"C:\USERS\",
+        "/home/",
+        r"home$\",
+        r"\Documents and Settings\",
+        r"\DOCUME~1\",
+        r"\profiles\",
+        "S-1-5-21-",
+        "s-1-",
+        "1-2-3",
+        "-1001",
+        "user ",
+        "Users:",
+        "USERNAME=",
+        "account '",
+        "name\t",
+        "Logon: ",
+        "owner ",
+        r"BANK\",
+        r"\w",
+        ".doc",
+        ".XLSX",
+        ".ppt",
+        ".pdf",
+        ".msg",
+        ".Pst",
+        ".ost",
+        ".odt",
+        ".ods",
+        ".rtf",
+        ".msu",
+        ".dll",
+        "kb5022286",
+        "://",
+        "http://",
+        "li:geheim@",
+        "a:@b",
+        ":80",
+        "CBS.log",
+        "***",
+    ];
+
+    proptest! {
+        #[test]
+        fn what_is_to_be_masked_has_a_trace(
+            parts in prop::collection::vec(prop::sample::select(PARTS), 1..12),
+            chars in r#"[\\/:@.' A-Za-z0-9"-]{0,12}"#,
+            at in 0_usize..12,
+        ) {
+            let mut parts = parts;
+            parts.insert(at.min(parts.len()), &chars);
+            let text = parts.concat();
+            let mut without_traces = text.clone();
+            replace(&mut without_traces, u8::MAX);
+            prop_assert_eq!(mask(&text), without_traces);
+        }
+    }
+}
