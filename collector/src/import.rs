@@ -5,29 +5,38 @@
 //! Reading the same logs twice gives the same events with the same ids, so an
 //! import may be repeated, and may overlap what the device itself reported.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use kbwatch_proto::event::{MAX_TEXT_LEN, UpdateEvent};
 use kbwatch_proto::identity::device_id;
 use kbwatch_proto::telemetry::{Batch, Outcome};
+use tokio::sync::mpsc;
 
-use self::bundle::{FoundLog, Walk};
+use self::press::Press;
+use self::scratch::Scratch;
 use crate::config::{CollectorConfig, ConfigError};
 use crate::identity::{self, IdentityError};
 use crate::pack::Packer;
-use crate::parse::{ParseFileError, clip, mask, parse_file};
-use crate::run::now_ms;
 use crate::run_command::configuration;
 use crate::send::DeliverError;
 use crate::send::deliver::deliver;
 
 mod bundle;
+mod limits;
+mod press;
+mod scratch;
 
 /// Exit status when a bundle, or a log in it, could not be read.
 const EXIT_UNREADABLE: u8 = 2;
+
+/// Sealed batches that wait to be sent.
+const WAITING_BATCHES: usize = 4;
+
+/// Batches, and packed bytes, that are sent over one connection and wait for
+/// their receipts.
+const GROUP_BATCHES: usize = 32;
+const GROUP_LEN: usize = 4 << 20;
 
 /// Exit status of a wrong configuration.
 const EXIT_USAGE: u8 = 64;
@@ -38,11 +47,13 @@ const EXIT_USAGE: u8 = 64;
     long_about = "Send logs that were collected by hand as those of the device they are from.\n\n\
     A BUNDLE is a log, a folder, a .zip or a .cab, nested as they come; what is no update log is \
     passed over. Events that the gateway knows already are the same events: an import may be \
-    repeated. Every event is marked with who imported it and from where.\n\n\
+    repeated. Every event is marked with who imported it and from where. Logs of any size are \
+    read in little memory; of one bundle at most 20,000 files and folders are read, 16 GiB of \
+    unpacked logs, 4 GiB of each, and what is beyond that is named.\n\n\
     The configuration names the gateway and a certificate that carries the URI \
     urn:kbwatch:role:importer; without that role the gateway refuses.\n\n\
     Exit status: 0 everything read is durable, 1 something was refused or the gateway did not \
-    answer, 2 a bundle or a log in it could not be read (the others were sent), 64 wrong usage or \
+    answer, 2 a bundle or a log in it was not read (the others were sent), 64 wrong usage or \
     configuration."
 )]
 pub struct ImportArgs {
@@ -87,6 +98,9 @@ pub struct Imported {
     pub passed_over: u64,
     /// Logs and archives that could not be read.
     pub unreadable: u64,
+    /// Files not read because their bundle has too many, is too large, or too
+    /// deep.
+    pub left_out: u64,
     /// Events that are durable, known before or not.
     pub durable_events: u64,
     /// Events that the gateway refused, or that no batch could hold.
@@ -120,8 +134,8 @@ pub fn run(args: &ImportArgs) -> ExitCode {
     }
 }
 
-/// Reads the bundles and sends what they hold; returns when everything has its
-/// answer.
+/// Reads the bundles and sends what they hold meanwhile; returns when
+/// everything has its answer.
 ///
 /// # Errors
 /// See [`ImportError`]; logs sent before stay durable.
@@ -133,148 +147,89 @@ pub async fn import(config: CollectorConfig, args: &ImportArgs) -> Result<Import
         utc_offset_minutes: args.utc_offset_minutes,
         ..config.clone()
     };
-    let mut press = Press {
+    if let Err(error) = scratch::sweep(&config.state_dir) {
+        complain(&format!("an earlier import's scratch stays: {error}"));
+    }
+    let (sealed, mut batches) = mpsc::channel(WAITING_BATCHES);
+    let press = Press {
         packer: Packer::new(&zone, &desk),
         knows_zone: args.utc_offset_minutes.is_some(),
         device,
         importer: desk,
         last_seq: 0,
+        sealed,
+        imported: Imported::default(),
+        left_out: Vec::new(),
     };
-    let mut imported = Imported::default();
-    for bundle in &args.bundles {
-        for batches in press.read(bundle, &config.state_dir, &mut imported) {
-            let receipts = deliver(&config, &batches).await?;
-            for receipt in receipts {
-                let same = |batch: &&Batch| batch.batch_seq == receipt.batch_seq;
-                let events = batches
-                    .iter()
-                    .find(same)
-                    .map_or(0, |batch| batch.event_count);
-                if receipt.outcome() == Outcome::Durable {
-                    imported.durable_events += u64::from(events);
-                } else {
-                    imported.refused_events += u64::from(events);
-                    complain(&format!(
-                        "the gateway refused {events} events: {}",
-                        receipt.reason
-                    ));
-                }
+    let (bundles, mut scratch) = (args.bundles.clone(), Scratch::new(&config.state_dir));
+    let reading = tokio::task::spawn_blocking(move || press.read(&bundles, &mut scratch));
+    let sent = send(&config, &mut batches).await;
+    // Where sending failed, reading ends too.
+    drop(batches);
+    let read = match reading.await {
+        Ok(read) => read,
+        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+    };
+    let (durable_events, refused_events) = sent?;
+    Ok(Imported {
+        durable_events,
+        refused_events: read.refused_events + refused_events,
+        ..read
+    })
+}
+
+/// Hands over batches until no more come; events durable and refused.
+async fn send(
+    config: &CollectorConfig,
+    batches: &mut mpsc::Receiver<Batch>,
+) -> Result<(u64, u64), DeliverError> {
+    let (mut durable, mut refused) = (0, 0);
+    loop {
+        let group = next_group(batches).await;
+        if group.is_empty() {
+            return Ok((durable, refused));
+        }
+        for receipt in deliver(config, &group).await? {
+            let same = |batch: &&Batch| batch.batch_seq == receipt.batch_seq;
+            let events = group.iter().find(same).map_or(0, |batch| batch.event_count);
+            if receipt.outcome() == Outcome::Durable {
+                durable += u64::from(events);
+            } else {
+                refused += u64::from(events);
+                let why = receipt.reason;
+                complain(&format!("the gateway refused {events} events: {why}"));
             }
         }
     }
-    Ok(imported)
 }
 
-/// Makes batches of another device's logs.
-struct Press {
-    packer: Packer,
-    knows_zone: bool,
-    device: String,
-    importer: String,
-    last_seq: u64,
-}
-
-impl Press {
-    /// Batches of every log of a bundle.
-    fn read(
-        &mut self,
-        bundle: &Path,
-        state_dir: &Path,
-        imported: &mut Imported,
-    ) -> Vec<Vec<Batch>> {
-        let scratch = state_dir.join(format!("import-{:016x}", fastrand::u64(..)));
-        let mut batches = Vec::new();
-        let mut unreadable = 0;
-        let mut found = |log: FoundLog<'_>| match parse_file(log.path, None, &self.device) {
-            Ok(parsed) => {
-                imported.logs += 1;
-                tell(&format!(
-                    "{}: {} events",
-                    log.provenance,
-                    parsed.events.len()
-                ));
-                batches.push(self.press(parsed.events, log.provenance, imported));
-            }
-            Err(ParseFileError::UnknownKind { .. }) => imported.passed_over += 1,
-            Err(error) => {
-                imported.unreadable += 1;
-                complain(&format!("{}: {error}", log.provenance));
-            }
-        };
-        let mut failed = |what: &str, error: &io::Error| {
-            unreadable += 1;
-            complain(&format!("{what}: {error}"));
-        };
-        Walk::new(scratch.clone(), &mut found, &mut failed).visit(bundle);
-        imported.unreadable += unreadable;
-        if scratch.exists()
-            && let Err(error) = std::fs::remove_dir_all(&scratch)
-        {
-            complain(&format!("{}: {error}", scratch.display()));
-        }
-        batches
+/// Batches for one connection; none at the end.
+async fn next_group(batches: &mut mpsc::Receiver<Batch>) -> Vec<Batch> {
+    let (mut group, mut len) = (Vec::new(), 0);
+    while group.len() < GROUP_BATCHES
+        && len < GROUP_LEN
+        && let Some(batch) = batches.recv().await
+    {
+        len += batch.payload.len();
+        group.push(batch);
     }
-
-    /// Seals the events of one log, marked with who brought it from where.
-    fn press(
-        &mut self,
-        mut events: Vec<UpdateEvent>,
-        provenance: &str,
-        imported: &mut Imported,
-    ) -> Vec<Batch> {
-        if self.knows_zone {
-            self.packer.date(&mut events, now_ms());
-        }
-        let from = told_origin(provenance);
-        for event in &mut events {
-            event.observed_at_ms = now_ms();
-            // After its completeness was rated: an imported reading is no
-            // fuller than the device's own.
-            event
-                .extra
-                .insert("imported_by".into(), self.importer.clone().into());
-            event
-                .extra
-                .insert("imported_from".into(), from.clone().into());
-        }
-        let mut batches = Vec::new();
-        for contents in self.packer.split(events) {
-            let packed = self.packer.pack(contents, 0);
-            imported.refused_events += packed.dropped_events;
-            for batch in packed.batches {
-                self.last_seq += 1;
-                batches.push(Batch {
-                    batch_seq: self.last_seq,
-                    on_behalf_of: self.device.clone(),
-                    ..batch
-                });
-            }
-        }
-        batches
-    }
-}
-
-/// Where a log came from, fit to leave the machine: a folder of the bundle may
-/// be named after its user.
-fn told_origin(provenance: &str) -> String {
-    // Homes are known by the separator before them, and a bundle may begin with
-    // one.
-    let masked = mask(&format!("/{provenance}"));
-    clip(masked[1..].to_owned(), MAX_TEXT_LEN)
+    group
 }
 
 fn conclude(imported: &Imported) -> ExitCode {
     tell(&format!(
-        "{} logs read, {} files passed over, {} unreadable; {} events durable, {} refused",
+        "{} logs read, {} files passed over, {} unreadable, {} not read for their number, size or \
+         depth; {} events durable, {} refused",
         imported.logs,
         imported.passed_over,
         imported.unreadable,
+        imported.left_out,
         imported.durable_events,
         imported.refused_events,
     ));
     if imported.refused_events > 0 {
         ExitCode::FAILURE
-    } else if imported.unreadable > 0 {
+    } else if imported.unreadable > 0 || imported.left_out > 0 {
         ExitCode::from(EXIT_UNREADABLE)
     } else {
         ExitCode::SUCCESS
@@ -289,28 +244,4 @@ fn tell(text: &str) {
 #[expect(clippy::print_stderr, reason = "command-line face")]
 fn complain(text: &str) {
     eprintln!("kbwatch-collector import: {text}");
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn where_a_log_came_from_names_no_user_and_no_account() {
-        for (provenance, told) in [
-            (
-                "profile.zip/Users/wang/Desktop/CBS.log",
-                "profile.zip/Users/***/CBS.log",
-            ),
-            ("Users/wang/CBS.log", "Users/***/CBS.log"),
-            (
-                "pc.zip/S-1-5-21-1-2-3-1001/CBS.log",
-                "pc.zip/S-1-***/CBS.log",
-            ),
-            ("more.zip/logs/CBS/CBS.log", "more.zip/logs/CBS/CBS.log"),
-        ] {
-            assert_eq!(told_origin(provenance), told);
-        }
-        assert!(told_origin(&"补".repeat(MAX_TEXT_LEN)).len() <= MAX_TEXT_LEN);
-    }
 }

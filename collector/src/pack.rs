@@ -42,6 +42,11 @@ impl Packer {
         self.epoch
     }
 
+    /// Events of one batch, at most.
+    pub(crate) fn max_events(&self) -> usize {
+        self.max_events
+    }
+
     /// Gives events their times.
     pub(crate) fn date(&self, events: &mut [UpdateEvent], now_ms: i64) {
         for event in events {

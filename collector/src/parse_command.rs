@@ -5,12 +5,12 @@ mod jsonl;
 mod table;
 
 use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 
-use crate::parse::{self, FileKind, ParsedFile};
+use crate::parse::{FileKind, LogReading, ParseFileError};
 
 /// Exit status when a file could not be read or is of no known kind.
 const EXIT_UNREADABLE: u8 = 2;
@@ -21,7 +21,8 @@ const EXIT_UNREADABLE: u8 = 2;
     Reads CBS.log and its archives (.log and .cab), dism.log, WindowsUpdate.log, event logs (.evtx, \
     XML, or copied as text), CheckSUR.log, logs of setup and of Configuration Manager, lists of \
     installed updates and, unverified, ReportingEvents.log and results of SetupDiag. The kind is \
-    told from the content. Times are resolved to UTC where the file itself gives the offset away.\n\n\
+    told from the content. Times are resolved to UTC where the file itself gives the offset away; for \
+    that a file with much to say is read more than once, in little memory whatever its size.\n\n\
     Exit status: 0 all files read, 2 a file unreadable or of unknown kind (the others are still \
     printed), 64 a command line that cannot be understood.")]
 pub struct ParseArgs {
@@ -66,13 +67,24 @@ pub fn run(args: &ParseArgs) -> ExitCode {
     }
 }
 
+/// Why the events of a file cannot be printed.
+#[derive(Debug, thiserror::Error)]
+enum PrintError {
+    /// The file cannot be read; the others can.
+    #[error(transparent)]
+    File(#[from] ParseFileError),
+    /// Nobody takes what is printed.
+    #[error(transparent)]
+    Output(#[from] io::Error),
+}
+
 fn print_files(args: &ParseArgs, out: &mut impl Write) -> io::Result<bool> {
-    let device = args.device.as_deref().unwrap_or_default();
     let mut all_read = true;
     for path in &args.files {
-        match parse::read_file(path, args.kind, device, args.noise) {
-            Ok(parsed) => print_file(args, &parsed, out)?,
-            Err(error) => {
+        match print_file(args, path, out) {
+            Ok(()) => {}
+            Err(PrintError::Output(error)) => return Err(error),
+            Err(PrintError::File(error)) => {
                 all_read = false;
                 complain(&error);
             }
@@ -81,10 +93,12 @@ fn print_files(args: &ParseArgs, out: &mut impl Write) -> io::Result<bool> {
     Ok(all_read)
 }
 
-fn print_file(args: &ParseArgs, parsed: &ParsedFile, out: &mut impl Write) -> io::Result<()> {
+fn print_file(args: &ParseArgs, path: &Path, out: &mut impl Write) -> Result<(), PrintError> {
+    let device = args.device.as_deref().unwrap_or_default();
+    let reading = LogReading::open(path, args.kind, device, args.noise)?;
     match args.format {
-        Format::Jsonl => jsonl::print(parsed, args.device.is_some(), out),
-        Format::Text => table::print(parsed, out),
+        Format::Jsonl => jsonl::print(&reading, args.device.is_some(), out),
+        Format::Text => table::print(&reading, out),
     }
 }
 

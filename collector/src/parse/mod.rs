@@ -41,7 +41,7 @@ use kbwatch_proto::event::UpdateEvent;
 use serde::{Deserialize, Serialize};
 
 pub use self::checkpoint::ParserCheckpoint;
-pub(crate) use self::file::read_file;
+pub(crate) use self::file::LogReading;
 pub use self::file::{ParseFileError, ParsedFile, parse_event_log, parse_file};
 pub use self::kind::{FileKind, UnknownKind};
 pub(crate) use self::mask::{clip, mask};
@@ -231,6 +231,11 @@ impl TextParser {
             self.clock.resolve(event);
             event.rate_completeness();
         }
+    }
+
+    /// The offsets learned from the whole log, for another reading of it.
+    fn into_clock(self) -> OffsetClock {
+        self.clock
     }
 
     /// What was read so far, since `new` or `restore`.

@@ -7,16 +7,20 @@ use kbwatch_proto::result_code::ResultCode;
 use kbwatch_proto::words::TimeSource;
 use serde_json::{Map, Value};
 
-use crate::parse::{FileKind, ParsedFile, show_time};
+use super::PrintError;
+use crate::parse::{FileKind, LogReading, show_time};
 
 /// Prints a file's events.
-pub(super) fn print(parsed: &ParsedFile, with_ids: bool, out: &mut impl Write) -> io::Result<()> {
-    for event in &parsed.events {
-        let object = object(event, parsed.kind, with_ids);
-        serde_json::to_writer(&mut *out, &Value::Object(object))?;
-        out.write_all(b"\n")?;
-    }
-    Ok(())
+pub(super) fn print(
+    reading: &LogReading,
+    with_ids: bool,
+    out: &mut impl Write,
+) -> Result<(), PrintError> {
+    reading.each(|event| {
+        let object = object(&event, reading.kind(), with_ids);
+        serde_json::to_writer(&mut *out, &Value::Object(object)).map_err(io::Error::from)?;
+        Ok(out.write_all(b"\n")?)
+    })
 }
 
 fn object(event: &UpdateEvent, kind: FileKind, with_ids: bool) -> Map<String, Value> {

@@ -5,41 +5,53 @@ use std::io::{self, Write};
 use kbwatch_proto::event::UpdateEvent;
 use kbwatch_proto::result_code::ResultCode;
 
-use crate::parse::{ParsedFile, show_time};
+use super::PrintError;
+use crate::parse::{LogReading, show_time};
 
-/// Prints a file's events.
-pub(super) fn print(parsed: &ParsedFile, out: &mut impl Write) -> io::Result<()> {
-    let rows: Vec<[String; 6]> = parsed.events.iter().map(row).collect();
+/// Prints a file's events, after a look at how wide they are.
+pub(super) fn print(reading: &LogReading, out: &mut impl Write) -> Result<(), PrintError> {
     let headings = ["time", "line", "phase", "result", "code", "what"].map(str::to_owned);
     let mut widths = [0; 5];
-    for row in rows.iter().chain([&headings]) {
+    let mut widen = |row: &[String; 6]| {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.chars().count());
         }
-    }
-    for row in [&headings].into_iter().chain(&rows) {
-        let mut line = String::new();
-        for (cell, width) in row.iter().zip(widths) {
-            line.push_str(cell);
-            line.extend(std::iter::repeat_n(' ', width + 2 - cell.chars().count()));
-        }
-        line.push_str(&row[5]);
-        writeln!(out, "{}", line.trim_end())?;
-    }
-    let counts = parsed.counts;
+    };
+    widen(&headings);
+    reading.each(|event| {
+        widen(&row(&event));
+        Ok::<(), PrintError>(())
+    })?;
+    print_row(&headings, widths, out)?;
+    let mut events = 0;
+    reading.each(|event| {
+        events += 1;
+        Ok::<(), PrintError>(print_row(&row(&event), widths, out)?)
+    })?;
+    let counts = reading.counts();
     writeln!(
         out,
-        "{} events, read as {} ({} lines, {} records, {} lines cut; not understood: {} lines, \
+        "{events} events, read as {} ({} lines, {} records, {} lines cut; not understood: {} lines, \
          {} of {} failing codes)",
-        rows.len(),
-        parsed.kind,
+        reading.kind(),
         counts.lines,
         counts.records,
         counts.cut_lines,
         counts.unknown_lines(),
         counts.unknown_codes,
         counts.codes
-    )
+    )?;
+    Ok(())
+}
+
+fn print_row(row: &[String; 6], widths: [usize; 5], out: &mut impl Write) -> io::Result<()> {
+    let mut line = String::new();
+    for (cell, width) in row.iter().zip(widths) {
+        line.push_str(cell);
+        line.extend(std::iter::repeat_n(' ', width + 2 - cell.chars().count()));
+    }
+    line.push_str(&row[5]);
+    writeln!(out, "{}", line.trim_end())
 }
 
 fn row(event: &UpdateEvent) -> [String; 6] {

@@ -1,7 +1,7 @@
 //! Logs that someone brought, against a real gateway endpoint.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use kbwatch_collector::import::{ImportArgs, import};
@@ -12,7 +12,7 @@ use crate::archives::cabinet;
 use crate::gateway::{Answer, Serving, TestGateway, make_pki};
 use crate::world::{World, ids};
 
-fn desk(gateway: &TestGateway) -> (World, Serving, CollectorConfig) {
+pub(crate) fn desk(gateway: &TestGateway) -> (World, Serving, CollectorConfig) {
     let world = World::new();
     let pki = make_pki(world.folder.path(), "desk-1");
     let serving = gateway.serve(Some(pki.server));
@@ -53,6 +53,8 @@ async fn a_bundle_arrives_as_the_devices_own_events_with_who_brought_it() {
     let gateway = TestGateway::answering([Answer::Retry, Answer::Durable, Answer::LoseReceipt]);
     let (mut world, _serving, config) = desk(&gateway);
     let folder = bundle(&mut world);
+    // An import that was killed.
+    fs::create_dir_all(world.path("state/import-0123456789abcdef/3")).unwrap();
     let imported = import(config.clone(), &args(vec![folder.clone()]))
         .await
         .unwrap();
@@ -103,21 +105,27 @@ async fn a_gateway_that_denies_the_certificate_ends_the_import_at_once() {
     assert_eq!(gateway.streams(), 1);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_command_exits_as_it_says() {
-    let gateway = TestGateway::default();
-    let (mut world, _serving, config) = desk(&gateway);
-    let folder = bundle(&mut world);
+/// The command that imports a bundle for `pc-9`.
+pub(crate) fn import_command(world: &World, config: &CollectorConfig, bundle: &Path) -> Command {
     let tls = config.tls.as_ref().unwrap();
     let text = format!(
         "gateway = {:?}\nstate_dir = {:?}\n[tls]\nca = {:?}\ncert = {:?}\nkey = {:?}\n",
         config.gateway, config.state_dir, tls.ca, tls.cert, tls.key,
     );
     fs::write(world.path("desk.toml"), text).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kbwatch-collector"));
+    command.args(["import", "--device", "pc-9", "--config"]);
+    command.arg(world.path("desk.toml")).arg(bundle);
+    command
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_command_exits_as_it_says() {
+    let gateway = TestGateway::default();
+    let (mut world, _serving, config) = desk(&gateway);
+    let folder = bundle(&mut world);
     let run = |bundle: PathBuf| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kbwatch-collector"));
-        command.args(["import", "--device", "pc-9", "--config"]);
-        command.arg(world.path("desk.toml")).arg(bundle);
+        let mut command = import_command(&world, &config, &bundle);
         tokio::task::spawn_blocking(move || command.output().unwrap().status.code())
     };
     assert_eq!(run(folder).await.unwrap(), Some(0));

@@ -7,11 +7,12 @@
 //!
 //! Promise: the events are those that rendering every record would give.
 
-use std::path::Path;
+use std::fs::File;
+use std::io::Seek as _;
 use std::sync::Arc;
 
 use evtx::err::EvtxError;
-use evtx::{EvtxChunkData, EvtxParser, EvtxRecord, ParserSettings};
+use evtx::{EvtxChunkData, EvtxParser, EvtxRecord, IntoIterChunks, ParserSettings};
 
 use super::super::report::Report;
 use super::{provider, read_element};
@@ -30,17 +31,33 @@ const RECORD_MAGIC: [u8; 4] = [b'*', b'*', 0, 0];
 /// The token that ends a content; as its first token it leaves nothing.
 const END: u8 = 0;
 
-/// Reads the records of a file from a number on.
-pub(crate) fn read_evtx(path: &Path, first: u64, report: &mut Report<'_>) -> Result<(), EvtxError> {
-    let settings = Arc::new(ParserSettings::new().indent(false));
-    let mut parser = EvtxParser::from_path(path)?;
-    for chunk in parser.chunks() {
-        match chunk {
-            Ok(chunk) => read_chunk(chunk, &settings, first, report),
-            Err(_) => unreadable(report),
-        }
+/// The chunks of a file, 64 KiB of it at a time.
+pub(crate) struct EvtxChunks<'a> {
+    chunks: IntoIterChunks<&'a File>,
+    settings: Arc<ParserSettings>,
+    first: u64,
+}
+
+impl<'a> EvtxChunks<'a> {
+    /// Begins with the oldest chunk; records before `first` are passed over.
+    pub(crate) fn open(mut file: &'a File, first: u64) -> Result<Self, EvtxError> {
+        file.rewind()?;
+        Ok(Self {
+            chunks: EvtxParser::from_read_seek(file)?.into_chunks(),
+            settings: Arc::new(ParserSettings::new().indent(false)),
+            first,
+        })
     }
-    Ok(())
+
+    /// Reads the records of the next chunk; false at the end.
+    pub(crate) fn read_next(&mut self, report: &mut Report<'_>) -> bool {
+        match self.chunks.next() {
+            Some(Ok(chunk)) => read_chunk(chunk, &self.settings, self.first, report),
+            Some(Err(_)) => unreadable(report),
+            None => return false,
+        }
+        true
+    }
 }
 
 fn unreadable(report: &mut Report<'_>) {

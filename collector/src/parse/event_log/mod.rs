@@ -16,7 +16,7 @@ use kbwatch_proto::ids::EventId;
 use kbwatch_proto::words::{EventResult, Phase, TimeSource};
 
 pub(in crate::parse) use self::client::{is_store_app, meaning};
-pub(crate) use self::evtx::read_evtx;
+pub(crate) use self::evtx::EvtxChunks;
 use self::xml::RawEvent;
 use super::kind::FileKind;
 use super::report::{Report, log_name, put};
@@ -132,8 +132,8 @@ fn contains_word(name: &[u8], word: &[u8]) -> bool {
 }
 
 /// Kind of an .evtx file by the channel that its events name.
-pub(crate) fn evtx_kind(events: &[UpdateEvent]) -> Option<FileKind> {
-    match &*events.first()?.origin {
+pub(crate) fn evtx_kind(channel: &str) -> Option<FileKind> {
+    match channel {
         "System" => Some(FileKind::EvtxSystem),
         "Setup" => Some(FileKind::EvtxSetup),
         "Microsoft-Windows-WindowsUpdateClient/Operational" => Some(FileKind::EvtxOperational),
