@@ -13,6 +13,8 @@ pub use self::load::VARIABLE_PREFIX;
 
 mod check;
 mod load;
+#[cfg(test)]
+mod policy_template;
 
 /// Everything that a collector can be told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -72,7 +72,7 @@ fn check_tables(table: &toml::Table) -> Result<(), ConfigError> {
 
 /// Sets `a__b` as key `b` of table `a`. A text becomes a number or a truth
 /// where the key holds one.
-fn set_key(table: &mut toml::Table, key: &str, value: &str) {
+pub(super) fn set_key(table: &mut toml::Table, key: &str, value: &str) {
     let defaults = toml::Table::try_from(CollectorConfig::default()).unwrap_or_default();
     if let Some((outer, inner)) = key.split_once("__") {
         let default = defaults
@@ -175,54 +175,5 @@ mod tests {
         assert_eq!(config.poll_ms, 250);
         assert!(!config.sources.event_channels);
         assert_eq!(config.tls.unwrap().cert, Path::new("7"));
-    }
-
-    const TEMPLATE: &str = include_str!("../../../deploy/windows/policy/kbwatch.admx");
-    const TEXTS: [&str; 2] = [
-        include_str!("../../../deploy/windows/policy/en-US/kbwatch.adml"),
-        include_str!("../../../deploy/windows/policy/zh-CN/kbwatch.adml"),
-    ];
-
-    /// What stands between two texts, each time.
-    fn between<'a>(text: &'a str, before: &str, after: &str) -> Vec<&'a str> {
-        let parts = text.split(before).skip(1);
-        parts
-            .filter_map(|part| Some(part.split_once(after)?.0))
-            .collect()
-    }
-
-    #[test]
-    fn every_setting_of_the_policy_template_is_a_key() {
-        let defaults = toml::Table::try_from(CollectorConfig::default()).unwrap();
-        for policy in between(TEMPLATE, "<policy ", "</policy>") {
-            if !policy.contains(r"Policies\kbwatch\Collector") {
-                continue;
-            }
-            let key = between(policy, "valueName=\"", "\"")[0];
-            // Numbers must be numbers there too.
-            let value = if policy.contains("<text ") {
-                "text"
-            } else {
-                "1"
-            };
-            let mut table = defaults.clone();
-            for paths in ["ca", "cert", "key"] {
-                set_key(&mut table, &format!("tls__{paths}"), "x");
-            }
-            set_key(&mut table, key, value);
-            let read: Result<CollectorConfig, _> = toml::Value::Table(table).try_into();
-            assert!(read.is_ok(), "{key}: {read:?}");
-        }
-    }
-
-    #[test]
-    fn the_policy_template_has_its_texts_in_both_languages() {
-        let names = between(TEMPLATE, "$(string.", ")");
-        assert!(names.len() > 30);
-        for texts in TEXTS {
-            for name in &names {
-                assert!(texts.contains(&format!("<string id=\"{name}\">")), "{name}");
-            }
-        }
     }
 }
