@@ -4,6 +4,7 @@
 //! `2023-01-11 09:00:00, Info                  CBS    message`; the padding
 //! collapses in pastes, and published excerpts mask dates.
 
+use super::scan;
 use super::time::LastStamp;
 
 /// Level word of a record. It is not severity: most failures are `Info`.
@@ -121,7 +122,7 @@ fn pasted_start(line: &[u8]) -> Option<&[u8]> {
 /// `12:`, `CBS.log:12:`, `> `), and the rest after it.
 fn stamp_inside<'a>(last: &mut LastStamp, line: &'a [u8]) -> Option<(i64, &'a [u8])> {
     let window = &line[..line.len().min(LONGEST_PREFIX)];
-    let comma = memchr::memchr(b',', window)?;
+    let comma = scan::place(window, b',')?;
     let stamp = &line[comma.checked_sub(STAMP_LEN)?..];
     if stamp[4] != b'-' {
         return None;
@@ -134,7 +135,7 @@ fn stamp_inside<'a>(last: &mut LastStamp, line: &'a [u8]) -> Option<(i64, &'a [u
 /// `YYYY-MM-DD HH:MM:SS, `).
 fn masked_stamp(line: &[u8]) -> Option<&[u8]> {
     let window = &line[..line.len().min(LONGEST_MASKED_STAMP)];
-    let comma = memchr::memchr(b',', window)?;
+    let comma = scan::place(window, b',')?;
     let stamp = &window[..comma];
     let stamp = stamp.strip_suffix(b"*").unwrap_or(stamp);
     let is_letter = |byte: &u8| stamp.len() == STAMP_LEN && b"YMDHSymdhs".contains(byte);

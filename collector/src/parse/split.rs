@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use memchr::memmem;
 
 use super::encoding::{Encoding, TELLING_LEN, without_mark};
+use super::scan;
 
 /// Longest unit that is kept, in bytes of the file.
 pub(crate) const MAX_UNIT_LEN: usize = 64 * 1024;
@@ -108,7 +109,8 @@ impl Splitter {
     /// lie here whole, and returns the rest from the first that does not.
     fn whole_lines<'a>(&mut self, bytes: &'a [u8], each: &mut impl FnMut(&Line<'_>)) -> &'a [u8] {
         let mut start = 0;
-        for end in memchr::memchr_iter(b'\n', bytes) {
+        while let Some(length) = scan::place(&bytes[start..], b'\n') {
+            let end = start + length;
             let line = &bytes[start..end];
             if line.len() > MAX_UNIT_LEN {
                 break;

@@ -2,6 +2,8 @@
 //!
 //! All results are milliseconds; a wall clock is read as if it were UTC.
 
+use super::scan;
+
 const DAY_MS: i64 = 86_400_000;
 
 /// FILETIME of 1970-01-01, in units of 100 ns.
@@ -156,10 +158,19 @@ pub(crate) fn session_instant(id: &[u8]) -> Option<i64> {
 
 /// Both halves of a session id.
 pub(crate) fn session_halves(id: &[u8]) -> Option<(u32, u32)> {
-    let text = std::str::from_utf8(id).ok()?;
-    let (high, low) = text.split_once('_')?;
-    let (high, low): (u32, u32) = (high.parse().ok()?, low.parse().ok()?);
+    let (high, low) = id.split_at(scan::place(id, b'_')?);
+    let (high, low) = (half(high)?, half(&low[1..])?);
     (high < 0x7fff_ffff).then_some((high, low))
+}
+
+/// A whole number of decimal digits.
+fn half(digits: &[u8]) -> Option<u32> {
+    let mut value: u32 = 0;
+    for digit in digits {
+        let digit = char::from(*digit).to_digit(10)?;
+        value = value.checked_mul(10)?.checked_add(digit)?;
+    }
+    (!digits.is_empty()).then_some(value)
 }
 
 /// UTC instant inside a time-based UUID, such as a transaction's.

@@ -177,7 +177,7 @@ fn in_store(path: &[u8]) -> Option<(&[u8], &[u8])> {
 /// once or twice.
 fn read_hashes(event: &mut UpdateEvent, line: &[u8]) {
     let mut rest = line;
-    while let Some(open) = memchr::memchr(b'{', rest) {
+    while let Some(open) = scan::place(rest, b'{') {
         let (label, blob) = rest.split_at(open);
         rest = &blob[1..];
         let Some(hash) = scan::blob(blob) else {

@@ -57,7 +57,7 @@ impl Memory {
         let mut folded = Folded::new(scan);
         for part in parts {
             folded.add(part.as_bytes());
-            folded.add(&[END]);
+            folded.end_part();
         }
         folded.finish()
     }
@@ -183,6 +183,15 @@ impl Folded {
             self.piece[self.length..][..now.len()].copy_from_slice(now);
             self.length += now.len();
             bytes = later;
+        }
+    }
+
+    fn end_part(&mut self) {
+        if let Some(next) = self.piece.get_mut(self.length) {
+            *next = END;
+            self.length += 1;
+        } else {
+            self.add(&[END]);
         }
     }
 

@@ -8,19 +8,19 @@ use super::super::report::{Report, put, text};
 use super::super::scan;
 use super::{CbsGrammar, package};
 
-/// Records with which an operation ends, by their starts. What else fails on
-/// the way up is told by them, or was a probe.
+/// Records with which an operation ends, by their starts behind `Failed to `.
+/// What else fails on the way up is told by them, or was a probe.
 const ENDS: &[&[u8]] = &[
-    b"Failed to process single phase execution",
-    b"Failed to perform operation",
-    b"Failed to resolve execution chain",
-    b"Failed to execute execution chain",
-    b"Failed to begin deployment installation for Update",
-    b"Failed to bulk stage deployment manifest",
-    b"Failed to stage execution package",
-    b"Failed to resolve package",
-    b"Failed to load the COMPONENTS hive",
-    b"Failed to find or add the component family",
+    b"process single phase execution",
+    b"perform operation",
+    b"resolve execution chain",
+    b"execute execution chain",
+    b"begin deployment installation for Update",
+    b"bulk stage deployment manifest",
+    b"stage execution package",
+    b"resolve package",
+    b"load the COMPONENTS hive",
+    b"find or add the component family",
 ];
 
 impl CbsGrammar {
@@ -29,7 +29,7 @@ impl CbsGrammar {
     pub(super) fn execution_failed(&mut self, message: &[u8], report: &mut Report<'_>) -> bool {
         let prerequisite = message.starts_with(b"Package ")
             && scan::contains(message, b" requires Servicing Stack ");
-        if !prerequisite && !ENDS.iter().any(|end| message.starts_with(end)) {
+        if !prerequisite && !is_end(message) {
             return false;
         }
         let Some(code) = scan::hresult(message) else {
@@ -79,4 +79,9 @@ impl CbsGrammar {
     fn failure_key(&self, code: u32) -> u64 {
         self.memory.key(&["failure", &code.to_string()])
     }
+}
+
+fn is_end(message: &[u8]) -> bool {
+    let failed = message.strip_prefix(b"Failed to ");
+    failed.is_some_and(|rest| ENDS.iter().any(|end| rest.starts_with(end)))
 }

@@ -190,7 +190,7 @@ fn split_total(message: &[u8]) -> Option<(&[u8], &[u8])> {
     if !matches!(message.first(), Some(b'C' | b'L' | b'O' | b'T')) {
         return None;
     }
-    let colon = memchr::memchr(b':', message)?;
+    let colon = scan::place(message, b':')?;
     Some((&message[..colon], message[colon + 1..].trim_ascii()))
 }
 

@@ -1,6 +1,7 @@
 //! Credentials of servers and proxies, with and without the scheme before them.
 
 use super::MASK;
+use crate::parse::scan;
 
 /// Replaces `user:password` before the `@` of an address, or the user alone
 /// behind a scheme.
@@ -10,10 +11,15 @@ pub(super) fn mask(text: &str) -> Option<String> {
     let mut from = 0;
     while let Some(found) = text[from..].find('@') {
         let at = from + found;
-        let begin = text[..at].rfind(ends_word).map_or(0, |end| end + 1);
+        let (before, tail) = text.as_bytes().split_at(at);
+        let begin = before.iter().rposition(|byte| ends_word(*byte));
+        let begin = begin.map_or(0, |end| end + 1);
         let begin = begin.max(kept);
-        let tail = &text[at..];
-        let end = at + tail.find(ends_word).unwrap_or(tail.len());
+        let end = at
+            + tail
+                .iter()
+                .position(|byte| ends_word(*byte))
+                .unwrap_or(tail.len());
         if let Some((first, last)) = credentials_in(&text[begin..end]) {
             masked.push_str(&text[kept..begin + first]);
             masked.push_str(MASK);
@@ -24,13 +30,13 @@ pub(super) fn mask(text: &str) -> Option<String> {
     (kept > 0).then(|| masked + &text[kept..])
 }
 
-fn ends_word(c: char) -> bool {
-    c.is_ascii_whitespace() || "\"'<>(),;".contains(c)
+fn ends_word(byte: u8) -> bool {
+    byte.is_ascii_whitespace() || b"\"'<>(),;".contains(&byte)
 }
 
 /// Where credentials begin and end in a word that holds an `@`.
 fn credentials_in(word: &str) -> Option<(usize, usize)> {
-    let (first, has_scheme) = match word.find("://") {
+    let (first, has_scheme) = match scan::find(word.as_bytes(), b"://") {
         Some(scheme) => (scheme + 3, true),
         None => (word.rfind('=').map_or(0, |end| end + 1), false),
     };

@@ -8,6 +8,8 @@
     reason = "lazy operators are branches, and branches are no vector code"
 )]
 
+use crate::parse::scan;
+
 /// Traces, as flags.
 pub(super) const HOME: u8 = 1;
 pub(super) const SID: u8 = 2;
@@ -26,23 +28,23 @@ const SHORTEST: usize = 4;
 type Look = fn(&[u8]) -> u8;
 
 /// Who looks closer where a trace is hinted at.
-const LOOKS: [(u8, Look); 4] = [
-    (HOME, home),
-    (ACCOUNT, called),
-    (SID, sid),
-    (DOCUMENT, document),
-];
+const LOOKS: [(u8, Look); 3] = [(HOME, home), (ACCOUNT, called), (DOCUMENT, document)];
 
 /// Which traces a text holds.
 pub(super) fn traces(text: &[u8]) -> u8 {
     if text.len() < SHORTEST {
         return 0;
     }
-    let hints = fold(text, hint);
+    let mut hints = fold(text, hint);
+    if let [.., before, last] = text {
+        // From the last two bytes on, only these can matter.
+        hints |= ACCOUNT * u8::from(*before == b'\\');
+        hints |= CREDENTIALS * u8::from((*before == b'@') | (*last == b'@'));
+    }
     if hints == 0 {
         return 0;
     }
-    let mut found = hints & CREDENTIALS;
+    let mut found = hints & (CREDENTIALS | SID);
     for (trace, look) in LOOKS {
         if hints & trace != 0 {
             found |= look(text);
@@ -52,16 +54,16 @@ pub(super) fn traces(text: &[u8]) -> u8 {
 }
 
 /// What single bytes and pairs hint at: a separator before a home, a backslash
-/// behind a domain, the `@` behind a password, the dot before a document's
-/// kind, `s-` of a SID.
+/// behind a domain, the dot before a document's kind; and the traces that are as
+/// short: the `@` behind a password, `s-1` of a SID.
 #[inline]
-fn hint(byte: u8, next: u8, _: u8) -> u8 {
+fn hint(byte: u8, next: u8, third: u8) -> u8 {
     let back = byte == b'\\';
     (HOME * u8::from(back | (byte == b'/')))
         | (ACCOUNT * u8::from(back))
         | (CREDENTIALS * u8::from(byte == b'@'))
         | (DOCUMENT * u8::from((byte == b'.') & (next >= b'A')))
-        | (SID * u8::from((byte | 0x20 == b's') & (next == b'-')))
+        | (SID * u8::from((byte | 0x20 == b's') & (next == b'-') & (third == b'1')))
 }
 
 /// A separator and how the folders begin that hold homes.
@@ -92,31 +94,29 @@ fn called(text: &[u8]) -> u8 {
     })
 }
 
-/// `s-1`.
-#[inline(never)]
-fn sid(text: &[u8]) -> u8 {
-    fold(text, |byte, next, third| {
-        SID * u8::from((byte | 0x20 == b's') & (next == b'-') & (third == b'1'))
-    })
-}
-
-/// A dot and how the kinds of documents begin.
+/// A dot and how the kinds of documents begin. Few texts hold many dots.
 #[inline(never)]
 fn document(text: &[u8]) -> u8 {
-    fold(text, |byte, next, third| {
-        let (next, third) = (next | 0x20, third | 0x20);
-        let word = (next == b'd') & (third == b'o');
-        let sheet = (next == b'x') & (third == b'l');
-        let p = (next == b'p') & ((third == b'p') | (third == b'd') | (third == b's'));
-        let message = (next == b'm') & (third == b's');
-        let o = (next == b'o') & ((third == b's') | (third == b'd'));
-        let rich = (next == b'r') & (third == b't');
-        DOCUMENT * u8::from((byte == b'.') & (word | sheet | p | message | o | rich))
-    })
+    let mut rest = text;
+    while let Some(dot) = scan::place(rest, b'.') {
+        rest = &rest[dot + 1..];
+        let Some(begin) = rest.first_chunk() else {
+            break;
+        };
+        if KINDS_BEGIN.contains(&begin.map(|byte| byte | 0x20)) {
+            return DOCUMENT;
+        }
+    }
+    0
 }
 
-/// All that `flags` says of a byte and the two behind it, over a text of at
-/// least two bytes. It neither branches nor stops early, and nor may `flags`:
+/// How the kinds of documents begin.
+const KINDS_BEGIN: [[u8; 2]; 9] = [
+    *b"do", *b"xl", *b"pp", *b"pd", *b"ms", *b"ps", *b"os", *b"od", *b"rt",
+];
+
+/// All that `flags` says of a byte and the two behind it, wherever two stand
+/// behind one. It neither branches nor stops early, and nor may `flags`:
 /// then this becomes vector code.
 #[inline]
 fn fold(text: &[u8], flags: impl Fn(u8, u8, u8) -> u8) -> u8 {
@@ -139,12 +139,7 @@ fn fold(text: &[u8], flags: impl Fn(u8, u8, u8) -> u8) -> u8 {
         short[..text.len()].copy_from_slice(text);
         look(&short);
     }
-    let all = found.iter().fold(0, |all, found| all | found);
-    // Nobody looked from the last two bytes on.
-    match text {
-        [.., before, last] => all | flags(*before, *last, 0) | flags(*last, 0, 0),
-        _ => all,
-    }
+    found.iter().fold(0, |all, found| all | found)
 }
 
 #[cfg(test)]
