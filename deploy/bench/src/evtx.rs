@@ -15,8 +15,9 @@ use crate::{Failure, cpu};
 
 const PAIRS: usize = 5;
 
-/// Readings per measured run: one is too short for the clock.
-const READINGS: u32 = 20;
+/// CPU seconds that either side takes at least in a measured run: one reading
+/// takes milliseconds, and what else the machine does is as much.
+const MEASURED_S: f64 = 2.0;
 
 /// Largest acceptable and wished-for ratio of CPU: 0.8 and 1.5 times the
 /// rival's speed.
@@ -29,28 +30,21 @@ pub(crate) fn measure() -> Result<Vec<Report>, Failure> {
         say("SKIPPED: no event log at KBWATCH_CORPUS or ../shared/corpus");
         return Ok(Vec::new());
     };
+    let (records, readings) = readings_of(&path)?;
     let mut pairs = Vec::new();
-    let mut records = 0;
-    for round in 0..=PAIRS {
-        let (rival_records, rival) = timed(|| dump(&path))?;
-        let (our_records, ours) = timed(|| read(&path))?;
-        if rival_records != our_records || our_records == 0 {
-            return Err(format!("{our_records} records read, {rival_records} dumped").into());
-        }
-        records = our_records;
-        if round > 0 {
-            let per_record =
-                |cpu_s: f64| cpu_s * 1e6 / f64::from(READINGS) / records_as_f64(records);
-            pairs.push(Pair {
-                ours: per_record(ours),
-                rival: per_record(rival),
-                unit: "µs/record",
-            });
-        }
+    for _ in 0..PAIRS {
+        let rival = timed(readings, records, || dump(&path))?;
+        let ours = timed(readings, records, || read(&path))?;
+        let per_record = |cpu_s: f64| cpu_s * 1e6 / f64::from(readings) / records_as_f64(records);
+        pairs.push(Pair {
+            ours: per_record(ours),
+            rival: per_record(rival),
+            unit: "µs/record",
+        });
     }
     let mut report = Report::new("event log, one thread".to_owned(), pairs, FLOOR, AIM);
-    report.lines_in = records;
-    report.lines_out = records;
+    report.lines_in = records * u64::from(readings);
+    report.lines_out = report.lines_in;
     Ok(vec![report])
 }
 
@@ -74,14 +68,38 @@ fn log() -> Option<PathBuf> {
         .find(|path| path.extension().is_some_and(|end| end == "evtx"))
 }
 
-/// Records of a reading, and the CPU of [`READINGS`] of them.
-fn timed(mut read: impl FnMut() -> Result<u64, Failure>) -> Result<(u64, f64), Failure> {
-    let before = cpu::own();
-    let mut records = 0;
-    for _ in 0..READINGS {
-        records = read()?;
+/// Records of the log, and how many readings in a row take the faster side as
+/// long as a run is to be. The cache is warm after them.
+fn readings_of(path: &Path) -> Result<(u64, u32), Failure> {
+    let records = dump(path)?;
+    if records == 0 {
+        return Err("no record in the event log".into());
     }
-    Ok((records, cpu::own() - before))
+    let mut readings = 1;
+    loop {
+        let rival = timed(readings, records, || dump(path))?;
+        let ours = timed(readings, records, || read(path))?;
+        if rival.min(ours) >= MEASURED_S {
+            return Ok((records, readings));
+        }
+        readings *= 2;
+    }
+}
+
+/// CPU of so many readings, each of which finds so many records.
+fn timed(
+    readings: u32,
+    records: u64,
+    mut read: impl FnMut() -> Result<u64, Failure>,
+) -> Result<f64, Failure> {
+    let before = cpu::fine_seconds(std::process::id());
+    for _ in 0..readings {
+        let found = read()?;
+        if found != records {
+            return Err(format!("{found} records read of {records}").into());
+        }
+    }
+    Ok(cpu::fine_seconds(std::process::id()) - before)
 }
 
 fn read(path: &Path) -> Result<u64, Failure> {
