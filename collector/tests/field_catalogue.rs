@@ -104,3 +104,27 @@ fn every_listed_fact_is_read_somewhere() {
         assert!(code.contains(&format!("\"{name}\"")), "never read: {name}");
     }
 }
+
+/// Names that facts are stated under in a piece of code.
+fn stated(code: &str) -> BTreeSet<&str> {
+    let stated = code.split("state(").skip(1);
+    let plain = code.split_once("PLAIN").map_or("", |(_, rest)| rest);
+    let plain = plain.split_once("];").map_or("", |(table, _)| table);
+    let names = stated.chain(plain.split("    (").skip(1));
+    names
+        .filter_map(|rest| rest.trim_start().strip_prefix('"')?.split('"').next())
+        .collect()
+}
+
+#[test]
+fn every_fact_that_is_stated_is_listed() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for file in ["windows/facts.rs", "watch/facts.rs"] {
+        let code = std::fs::read_to_string(folder.join(file)).unwrap();
+        let stated = stated(&code);
+        assert!(stated.contains("arch"), "{file}: {stated:?}");
+        let listed = listed("Facts");
+        let missing: Vec<_> = stated.difference(&listed).collect();
+        assert!(missing.is_empty(), "{file}: not in FIELDS.md: {missing:?}");
+    }
+}

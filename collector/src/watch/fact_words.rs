@@ -84,6 +84,32 @@ pub(crate) fn product_of(names: &[String]) -> Option<String> {
     foreign.or_else(|| names.first()).cloned()
 }
 
+/// Where a key of `SOFTWARE` lies for 64-bit programs and for 32-bit ones: a
+/// 64-bit process sees the latter only by name.
+pub(crate) fn both_views(path: &str) -> [String; 2] {
+    let rest = path.strip_prefix(r"SOFTWARE\").unwrap_or(path);
+    [path.to_owned(), format!(r"SOFTWARE\WOW6432Node\{rest}")]
+}
+
+/// Version in the folder of Windows' own protection, which is no installed
+/// program: `…\Windows Defender\Platform\4.18.2211.5-0\`.
+pub(crate) fn platform_version(folder: &str) -> Option<String> {
+    let last = folder.trim_end_matches('\\').rsplit('\\').next()?;
+    let version = last.split_once('-').map_or(last, |(version, _)| version);
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let is_version = version.split('.').count() == 4 && version.split('.').all(is_number);
+    is_version.then(|| version.to_owned())
+}
+
+/// What sysprep wrote when it sealed the image, `Thu Jan 05 10:12:34 2023`.
+pub(crate) fn image_tag_of(lines: &[String]) -> Option<String> {
+    let line = lines
+        .iter()
+        .map(|line| line.trim())
+        .find(|line| !line.is_empty())?;
+    Some(line.to_owned())
+}
+
 /// Whole gigabytes, coarser the more there are, so that daily use is no change
 /// of facts.
 pub(crate) fn coarse_gb(bytes: u64) -> u64 {
@@ -145,5 +171,34 @@ mod tests {
         assert_eq!(coarse_gb(7_900_000_000), 7);
         assert_eq!(coarse_gb(61_000_000_000), 60);
         assert_eq!(coarse_gb(187_000_000_000), 150);
+    }
+
+    #[test]
+    fn what_32_bit_programs_registered_is_looked_for_too() {
+        assert_eq!(
+            both_views(r"SOFTWARE\Microsoft\Security Center\Provider\Av"),
+            [
+                r"SOFTWARE\Microsoft\Security Center\Provider\Av",
+                r"SOFTWARE\WOW6432Node\Microsoft\Security Center\Provider\Av",
+            ]
+        );
+    }
+
+    #[test]
+    fn windows_own_protection_says_its_version_by_its_folder() {
+        let folder = r"C:\ProgramData\Microsoft\Windows Defender\Platform\4.18.2211.5-0\";
+        assert_eq!(platform_version(folder).unwrap(), "4.18.2211.5");
+        assert_eq!(
+            platform_version(r"C:\Program Files\Windows Defender\"),
+            None
+        );
+        assert_eq!(platform_version(""), None);
+    }
+
+    #[test]
+    fn an_image_says_when_it_was_sealed() {
+        let lines = ["", "Thu Jan 05 10:12:34 2023", ""].map(str::to_owned);
+        assert_eq!(image_tag_of(&lines).unwrap(), "Thu Jan 05 10:12:34 2023");
+        assert_eq!(image_tag_of(&[]), None);
     }
 }

@@ -12,7 +12,9 @@ use windows_sys::Win32::Storage::FileSystem::GetDiskFreeSpaceExW;
 use super::event_channels::boot_records;
 use super::policy::{self, text};
 use crate::watch::boot_story;
-use crate::watch::fact_words::{Rollups, coarse_gb, language_of, product_of};
+use crate::watch::fact_words::{
+    Rollups, both_views, coarse_gb, image_tag_of, language_of, platform_version, product_of,
+};
 
 const VERSION: &str = r"SOFTWARE\Microsoft\Windows NT\CurrentVersion";
 const BIOS: &str = r"HARDWARE\DESCRIPTION\System\BIOS";
@@ -21,6 +23,9 @@ const SERVICING: &str = r"SOFTWARE\Microsoft\Windows\CurrentVersion\Component Ba
 const UPDATE: &str = r"SOFTWARE\Microsoft\Windows\CurrentVersion\WindowsUpdate\Auto Update";
 const UPDATE_POLICY: &str = r"SOFTWARE\Policies\Microsoft\Windows\WindowsUpdate";
 const ANTIVIRUS: &str = r"SOFTWARE\Microsoft\Security Center\Provider\Av";
+const DEFENDER: &str = r"SOFTWARE\Microsoft\Windows Defender";
+const DELIVERY_POLICY: &str = r"SOFTWARE\Policies\Microsoft\Windows\DeliveryOptimization";
+const SETUP: &str = r"SYSTEM\Setup";
 const PROGRAMS: &str = r"SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall";
 const GROUP_POLICY: &str = r"SOFTWARE\Microsoft\Windows\CurrentVersion\Group Policy\State\Machine";
 const CONFIGMGR: &str = r"SOFTWARE\Microsoft\SMS\Mobile Client";
@@ -37,11 +42,11 @@ const PLAIN: [(&str, &str, &str); 11] = [
     ("ubr", VERSION, "UBR"),
     ("edition", VERSION, "EditionID"),
     ("os_product", VERSION, "ProductName"),
-    ("os_release", VERSION, "ReleaseId"),
     ("model", BIOS, "SystemProductName"),
     ("manufacturer", BIOS, "SystemManufacturer"),
     ("bios_version", BIOS, "BIOSVersion"),
     ("wsus", UPDATE_POLICY, "WUServer"),
+    ("cache_host", DELIVERY_POLICY, "DOCacheHost"),
     ("directory_name", GROUP_POLICY, "Distinguished-Name"),
     ("configmgr_site", CONFIGMGR, "AssignedSiteCode"),
 ];
@@ -57,6 +62,14 @@ pub(crate) fn read() -> BTreeMap<String, String> {
     for (name, key, value) in PLAIN {
         state(name, read_text(key, value));
     }
+    // The first says 21H2; builds before 19042, such as that of LTSC 2019, have
+    // only the second, which later ones leave at 2009.
+    let release = read_text(VERSION, "DisplayVersion");
+    state(
+        "os_release",
+        release.or_else(|| read_text(VERSION, "ReleaseId")),
+    );
+    state("image_tag", image_tag());
     state(
         "hostname",
         control("ComputerName\\ActiveComputerName", "ComputerName"),
@@ -142,6 +155,13 @@ fn rollups() -> Rollups {
     rollups
 }
 
+/// When the image was sealed that this machine was made from: every machine of
+/// one image bears the same words.
+fn image_tag() -> Option<String> {
+    let lines = LOCAL_MACHINE.open(SETUP).ok()?;
+    image_tag_of(&lines.get_multi_string("CloneTag").ok()?)
+}
+
 /// The security product that the Security Center lists, and its version where
 /// an installed program bears its name. Windows' own counts only if alone.
 fn security() -> (Option<String>, Option<String>) {
@@ -153,21 +173,28 @@ fn security() -> (Option<String>, Option<String>) {
             let ours = name.to_lowercase().starts_with(&product.to_lowercase());
             ours.then(|| text(key, "DisplayVersion")).flatten()
         });
-        versions.into_iter().next()
+        let own = || platform_version(&read_text(DEFENDER, "InstallLocation")?);
+        let is_own = product.contains("Defender");
+        versions
+            .into_iter()
+            .next()
+            .or_else(|| is_own.then(own).flatten())
     });
     (product, version)
 }
 
+/// What the keys below `path` say, of 64-bit programs and then of 32-bit ones.
 fn subkeys(path: &str, read: impl Fn(&Key) -> Option<String>) -> Vec<String> {
     const MAX_SUBKEYS: usize = 1_000;
-    let Ok(key) = LOCAL_MACHINE.open(path) else {
-        return Vec::new();
-    };
-    let names: Vec<String> = key.keys().into_iter().flatten().take(MAX_SUBKEYS).collect();
-    names
-        .iter()
-        .filter_map(|name| read(&key.open(name).ok()?))
-        .collect()
+    let mut said = Vec::new();
+    for view in both_views(path) {
+        let Ok(key) = LOCAL_MACHINE.open(view) else {
+            continue;
+        };
+        let names: Vec<String> = key.keys().into_iter().flatten().take(MAX_SUBKEYS).collect();
+        said.extend(names.iter().filter_map(|name| read(&key.open(name).ok()?)));
+    }
+    said
 }
 
 fn free_disk() -> Option<String> {

@@ -33,8 +33,20 @@ fn fill_registry(wine: &Wine) {
     let pending = format!("{servicing}\\RebootPending");
     let facts = r"HKLM\SOFTWARE\Policies\kbwatch\Facts";
     let settings = r"HKLM\SOFTWARE\Policies\kbwatch\Collector";
+    let centre = r"HKLM\SOFTWARE\WOW6432Node\Microsoft\Security Center\Provider\Av\{1}";
+    let program = r"HKLM\SOFTWARE\WOW6432Node\Microsoft\Windows\CurrentVersion\Uninstall\AcmeGuard";
     for (key, name, kind, value) in [
         (version, "CurrentBuildNumber", "REG_SZ", "17763"),
+        (version, "ReleaseId", "REG_SZ", "1809"),
+        (centre, "DISPLAYNAME", "REG_SZ", "AcmeGuard"),
+        (program, "DisplayName", "REG_SZ", "AcmeGuard Agent"),
+        (program, "DisplayVersion", "REG_SZ", "12.1"),
+        (
+            r"HKLM\SYSTEM\Setup",
+            "CloneTag",
+            "REG_MULTI_SZ",
+            "Thu Jan 05 10:12:34 2023",
+        ),
         (version, "UBR", "REG_DWORD", "3770"),
         (version, "EditionID", "REG_SZ", "EnterpriseS"),
         (&rollup, "CurrentState", "REG_DWORD", "112"),
@@ -85,6 +97,10 @@ async fn the_service_obeys_policy_states_its_facts_and_stops_when_told() {
         ("os_build", "17763"),
         ("ubr", "3770"),
         ("edition", "EnterpriseS"),
+        ("os_release", "1809"),
+        ("security_product", "AcmeGuard"),
+        ("security_version", "12.1"),
+        ("image_tag", "Thu Jan 05 10:12:34 2023"),
         ("arch", "amd64"),
         ("language", "en-US"),
         ("rollup_installed", "17763.3770.1.4"),
