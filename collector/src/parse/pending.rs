@@ -20,6 +20,8 @@ pub(crate) struct Pending {
     pub(crate) scan: u64,
     /// Whether it says more than what was last told of it.
     untold: bool,
+    /// Whether its code was counted.
+    noted: bool,
 }
 
 impl Pending {
@@ -32,6 +34,7 @@ impl Pending {
             born,
             scan: 0,
             untold: true,
+            noted: false,
         }
     }
 
@@ -52,14 +55,56 @@ impl Pending {
     pub(crate) fn tell_so_far(&mut self, report: &mut Report<'_>) {
         if self.untold {
             self.untold = false;
-            report.tell(self.event.clone());
+            report.tell_again(self.event.clone(), &mut self.noted);
         }
     }
 
     /// Tells it for the last time.
-    pub(crate) fn close(self, report: &mut Report<'_>) {
+    pub(crate) fn close(mut self, report: &mut Report<'_>) {
         if self.untold {
-            report.tell(self.event);
+            report.tell_again(self.event, &mut self.noted);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::parse::{FileKind, Origin, TextParser};
+
+    /// Codes counted in a log that falls quiet after every line.
+    fn codes(kind: FileKind, log: &str) -> (u64, u64) {
+        let origin = Origin {
+            device_id: "pc-1".to_owned(),
+            log: "x.log".to_owned(),
+        };
+        let (mut parser, mut events) = (TextParser::new(kind, origin), vec![]);
+        for line in log.split_inclusive('\n') {
+            parser.feed(line.as_bytes(), &mut events);
+            parser.settle(&mut events);
+            parser.settle(&mut events);
+        }
+        parser.finish(&mut events);
+        let counts = parser.counts();
+        assert!(events.len() > 1, "told once: {}", events.len());
+        (counts.codes, counts.unknown_codes)
+    }
+
+    #[test]
+    fn a_code_that_is_told_several_times_counts_once() {
+        let listed = "TimeCreated  : 2023-02-14 03:14:15\n\
+            ProviderName : Microsoft-Windows-WindowsUpdateClient\n\
+            Id           : 20\n\
+            Message      : Installation Failure: Windows failed to install the following update \
+            with error 0x8abc0001: 2023-02\n\
+            \x20              Cumulative Update (KB5022840).\n\n";
+        let checked = "Checking System Update Readiness.\n\
+            Checking Package Manifests and Catalogs\n\
+            (f)\tCBS MUM Corrupt\t0x8ABC0001\tservicing\\Packages\\Package_1_for_KB5020001~31bf~amd64~~6.1.1.0.mum\t\n\
+            (fix)\tCBS MUM Corrupt\tCBS File Replaced\tPackage_1_for_KB5020001~31bf~amd64~~6.1.1.0.mum from Cabinet: x.cab.\n";
+        let diagnosed = "<SetupDiag>\n<ProfileName>DiskSpaceFailure</ProfileName>\n\
+            <FailureData>Error: 0x8ABC0001</FailureData>\n<ReportId>A-1</ReportId>\n</SetupDiag>\n";
+        assert_eq!(codes(FileKind::EventRendered, listed), (1, 1));
+        assert_eq!(codes(FileKind::CheckSur, checked), (1, 1));
+        assert_eq!(codes(FileKind::SetupDiag, diagnosed), (1, 1));
     }
 }

@@ -36,6 +36,8 @@ struct Listed {
     first: usize,
     /// Offset and number of its first line.
     start: (u64, u64),
+    /// Whether its code was counted.
+    noted: bool,
 }
 
 /// Least indent of the lines in which a listed value goes on.
@@ -99,27 +101,30 @@ impl RenderedGrammar {
                 text: text.to_owned(),
                 first: text.len(),
                 start: (line.offset, line.number),
+                noted: false,
             });
             return;
         }
-        self.message(text, text, line.number, report);
+        self.message((text, text), line.number, &mut false, report);
     }
 
     /// Tells an open message as far as it was read; it stays open.
     pub(crate) fn settle(&mut self, report: &mut Report<'_>) {
-        if let Some(listed) = &self.listed {
-            let first = &listed.text[..listed.first];
-            if let Some(event) = self.read(&listed.text, first, listed.start.1, report) {
-                report.tell(event);
-            }
+        let Some(mut listed) = self.listed.take() else {
+            return;
+        };
+        let first = &listed.text[..listed.first];
+        if let Some(event) = self.read(&listed.text, first, listed.start.1, report) {
+            report.tell_again(event, &mut listed.noted);
         }
+        self.listed = Some(listed);
     }
 
     /// Tells what is still open.
     pub(crate) fn close(&mut self, report: &mut Report<'_>) {
-        if let Some(listed) = self.listed.take() {
-            let first = &listed.text[..listed.first];
-            self.message(&listed.text, first, listed.start.1, report);
+        if let Some(mut listed) = self.listed.take() {
+            let texts = (&*listed.text, &listed.text[..listed.first]);
+            self.message(texts, listed.start.1, &mut listed.noted, report);
         }
     }
 
@@ -127,11 +132,18 @@ impl RenderedGrammar {
         self.listed.as_ref().map(|listed| listed.start)
     }
 
-    fn message(&mut self, text: &str, first: &str, number: u64, report: &mut Report<'_>) {
+    /// Tells the event of a message, and its first line.
+    fn message(
+        &mut self,
+        (text, first): (&str, &str),
+        number: u64,
+        noted: &mut bool,
+        report: &mut Report<'_>,
+    ) {
         if let Some(event) = self.read(text, first, number, report) {
             report.counts.records += 1;
             self.block.told = true;
-            report.tell(event);
+            report.tell_again(event, noted);
         }
     }
 

@@ -98,18 +98,25 @@ impl Report<'_> {
     }
 
     /// Counts the code of a log that prints none without an event: one that
-    /// nobody ever named may be new in Windows.
-    fn note_code(&mut self, event: &UpdateEvent) {
+    /// nobody ever named may be new in Windows. Whether there was one.
+    fn note_code(&mut self, event: &UpdateEvent) -> bool {
         if !NOTED_BY_GRAMMAR.contains(&self.source_kind) {
             let is_known = |code| ResultCode(code).symbol().is_some();
             let known = event.hresult.is_some_and(is_known);
             self.counts.note_code(event.hresult, known);
         }
+        event.hresult.is_some()
     }
 
     /// Hands an event in.
     pub(crate) fn tell(&mut self, event: UpdateEvent) {
-        self.note_code(&event);
+        self.tell_again(event, &mut false);
+    }
+
+    /// Hands an event in that may be told several times while its record is
+    /// read; its code counts once, and then is `noted`.
+    pub(crate) fn tell_again(&mut self, event: UpdateEvent, noted: &mut bool) {
+        *noted = *noted || self.note_code(&event);
         // Completed in its place: events are large.
         self.out.push(event);
         if let Some(event) = self.out.last_mut() {

@@ -16,6 +16,8 @@ const MAX_LEN: usize = 64 * 1024;
 pub(crate) struct SetupDiagGrammar {
     content: Vec<u8>,
     told_len: usize,
+    /// Whether its code was counted.
+    noted: bool,
 }
 
 /// Whether a file starts like a result.
@@ -69,7 +71,7 @@ impl SetupDiagGrammar {
         put(&mut event, "profile", text(profile));
         put(&mut event, "update_class", "feature update");
         put(&mut event, "unverified", "true");
-        report.tell(event);
+        report.tell_again(event, &mut self.noted);
     }
 
     /// The rule that matched.
