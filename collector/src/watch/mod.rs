@@ -5,6 +5,8 @@
 #[cfg(any(windows, test))]
 pub(crate) mod boot_story;
 #[cfg(any(windows, test))]
+pub(crate) mod channel_pass;
+#[cfg(any(windows, test))]
 pub(crate) mod channel_spool;
 #[cfg(any(windows, test))]
 pub(crate) mod fact_words;
