@@ -10,21 +10,21 @@
 //! reach into another cabinet of a set are not read.
 
 mod blocks;
+mod entries;
+#[cfg(test)]
+mod written;
 
 use std::io::{self, Read, Seek, SeekFrom};
 
-use super::encoding::console_text;
 pub use blocks::MemberReader;
 use blocks::{FolderReader, Method};
+use entries::{Folder, take, take_folder, take_member, take_name, u16_at, u32_at};
 
 /// What a cabinet starts with.
 pub const CABINET_MAGIC: &[u8; 4] = b"MSCF";
 
 /// Most members that are listed.
 const MAX_MEMBERS: u16 = 4096;
-
-/// Longest name of a member, in bytes.
-const MAX_NAME_LEN: usize = 256;
 
 const HAS_PREVIOUS: u16 = 1;
 const HAS_NEXT: u16 = 2;
@@ -65,12 +65,6 @@ pub struct Member {
     pub len: u64,
     folder: u16,
     start: u64,
-}
-
-struct Folder {
-    first_block: u64,
-    blocks: u16,
-    method: Result<Method, u16>,
 }
 
 /// An open cabinet.
@@ -188,116 +182,15 @@ impl Place {
     }
 }
 
-fn take<const LEN: usize>(reader: &mut impl Read) -> io::Result<[u8; LEN]> {
-    let mut bytes = [0; LEN];
-    reader.read_exact(&mut bytes)?;
-    Ok(bytes)
-}
-
-fn u16_at(bytes: &[u8], at: usize) -> u16 {
-    u16::from_le_bytes([bytes[at], bytes[at + 1]])
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    u32::from(u16_at(bytes, at)) | u32::from(u16_at(bytes, at + 2)) << 16
-}
-
-/// Text up to a zero byte.
-fn take_name(reader: &mut impl Read) -> Result<String, CabinetError> {
-    let mut name = Vec::new();
-    loop {
-        let [byte] = take(reader)?;
-        if byte == 0 {
-            return Ok(console_text(&name).into_owned());
-        }
-        if name.len() == MAX_NAME_LEN {
-            return Err(CabinetError::Damaged("name of a member"));
-        }
-        name.push(byte);
-    }
-}
-
-fn take_folder(reader: &mut (impl Read + Seek), reserve: u8) -> Result<Folder, CabinetError> {
-    let entry: [u8; 8] = take(reader)?;
-    reader.seek(SeekFrom::Current(i64::from(reserve)))?;
-    let packing = u16_at(&entry, 6);
-    Ok(Folder {
-        first_block: u64::from(u32_at(&entry, 0)),
-        blocks: u16_at(&entry, 4),
-        method: Method::of(packing).ok_or(packing),
-    })
-}
-
-fn take_member(reader: &mut impl Read) -> Result<Member, CabinetError> {
-    let entry: [u8; 16] = take(reader)?;
-    Ok(Member {
-        name: take_name(reader)?,
-        len: u64::from(u32_at(&entry, 0)),
-        folder: u16_at(&entry, 8),
-        start: u64::from(u32_at(&entry, 4)),
-    })
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
     use std::io::Cursor;
 
     use proptest::prelude::*;
 
+    pub(crate) use super::written::pack;
+    use super::written::{BLOCK_LEN, MSZIP};
     use super::*;
-
-    const MSZIP: u16 = 1;
-    const BLOCK_LEN: usize = 32 * 1024;
-
-    /// Packs members into one folder with the method's number (0 or 1).
-    pub(crate) fn pack(members: &[(&str, &[u8])], method: u16) -> Vec<u8> {
-        let content: Vec<u8> = members
-            .iter()
-            .flat_map(|(_, bytes)| bytes.to_vec())
-            .collect();
-        let blocks: Vec<(Vec<u8>, usize)> = content
-            .chunks(BLOCK_LEN)
-            .map(|block| (pack_block(block, method), block.len()))
-            .collect();
-        let names: usize = members.iter().map(|(name, _)| 17 + name.len()).sum();
-        let first_block = u32::try_from(36 + 8 + names).unwrap();
-        let mut cabinet = CABINET_MAGIC.to_vec();
-        cabinet.extend([0; 12]);
-        cabinet.extend((36_u32 + 8).to_le_bytes());
-        cabinet.extend([0, 0, 0, 0, 3, 1, 1, 0]);
-        cabinet.extend(u16::try_from(members.len()).unwrap().to_le_bytes());
-        cabinet.extend([0; 6]);
-        cabinet.extend(first_block.to_le_bytes());
-        cabinet.extend(u16::try_from(blocks.len()).unwrap().to_le_bytes());
-        cabinet.extend(method.to_le_bytes());
-        let mut start = 0_u32;
-        for (name, bytes) in members {
-            let len = u32::try_from(bytes.len()).unwrap();
-            cabinet.extend(len.to_le_bytes());
-            cabinet.extend(start.to_le_bytes());
-            cabinet.extend([0; 8]);
-            cabinet.extend(name.as_bytes());
-            cabinet.push(0);
-            start += len;
-        }
-        for (packed, len) in blocks {
-            let sizes = [packed.len(), len].map(|size| u16::try_from(size).unwrap());
-            cabinet.extend(blocks::checksum(&packed, sizes[0], sizes[1]).to_le_bytes());
-            cabinet.extend(sizes[0].to_le_bytes());
-            cabinet.extend(sizes[1].to_le_bytes());
-            cabinet.extend(packed);
-        }
-        cabinet
-    }
-
-    fn pack_block(block: &[u8], method: u16) -> Vec<u8> {
-        if method != MSZIP {
-            return block.to_vec();
-        }
-        let mut packed = b"CK".to_vec();
-        packed.extend(miniz_oxide::deflate::compress_to_vec(block, 6));
-        packed
-    }
 
     pub(crate) fn unpack(bytes: &[u8], at: usize) -> Result<Vec<u8>, CabinetError> {
         let mut cabinet = Cabinet::open(Cursor::new(bytes))?;

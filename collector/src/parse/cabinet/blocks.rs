@@ -8,7 +8,8 @@ use miniz_oxide::inflate::TINFLStatus;
 use miniz_oxide::inflate::core::inflate_flags::TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF;
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
 
-use super::{CabinetError, u16_at, u32_at};
+use super::CabinetError;
+use super::entries::{u16_at, u32_at};
 
 /// Longest unpacked block, and how far back a block may refer.
 const BLOCK_LEN: usize = 32 * 1024;
