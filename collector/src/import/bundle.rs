@@ -8,9 +8,12 @@
 //! [`Limits`], and what is not read for that reason is told.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, BufReader, Read};
 use std::ops::ControlFlow;
 use std::path::Path;
+
+use zip::ZipReadOptions;
+use zip::unstable::read::ZipIterable;
 
 use super::limits::{Limit, Limits};
 use super::scratch::Scratch;
@@ -138,22 +141,32 @@ impl<'a, F: FnMut(Found<'_>) -> ControlFlow<()>> Walk<'a, F> {
         provenance: &str,
         depth: u32,
     ) -> io::Result<ControlFlow<()>> {
-        let mut archive = zip::ZipArchive::new(File::open(path)?).map_err(io::Error::other)?;
-        for at in 0..archive.len() {
-            if self.is_over {
-                let left = (archive.len() - at) as u64;
-                return Ok((self.meet)(Found::LeftOut(provenance, left)));
+        // Not by an index of all members: a list of millions of them packs well.
+        let open = || File::open(path).map(BufReader::new);
+        let archive = ZipIterable::try_new(open()?, zip::read::Config::default());
+        let mut archive = archive.map_err(io::Error::other)?;
+        let members = archive.files_with_reader(open()?, ZipReadOptions::new());
+        let mut members = members.map_err(io::Error::other)?;
+        loop {
+            let (left, _) = members.size_hint();
+            if self.is_over && left > 0 {
+                return Ok((self.meet)(Found::LeftOut(provenance, left as u64)));
             }
-            let mut member = archive.by_index(at).map_err(io::Error::other)?;
-            if member.is_file() {
-                let name = member.name().map_err(io::Error::other)?.into_owned();
-                let flow = self.lay_and_visit(&mut member, &name, provenance, depth);
-                if flow.is_break() {
-                    return Ok(flow);
+            let flow = match members.next() {
+                None => return Ok(ControlFlow::Continue(())),
+                Some(Ok(mut member)) if member.is_file() => {
+                    let name = member.name().map_err(io::Error::other)?.into_owned();
+                    self.lay_and_visit(&mut member, &name, provenance, depth)
                 }
+                Some(Ok(_)) => ControlFlow::Continue(()),
+                Some(Err(error)) => {
+                    (self.meet)(Found::Unreadable(provenance, &io::Error::other(error)))
+                }
+            };
+            if flow.is_break() {
+                return Ok(flow);
             }
         }
-        Ok(ControlFlow::Continue(()))
     }
 
     fn visit_cabinet(

@@ -167,3 +167,30 @@ fn too_many_files_end_the_reading_of_their_bundle_only() {
     assert_eq!(seen.limits.len(), 1);
     assert!(seen.limits[0].to_string().contains("more than 6 files"));
 }
+
+#[test]
+fn a_list_of_very_many_members_is_walked_no_further_than_the_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = folder.path().join("many.zip");
+    let names: Vec<String> = (0..2_000).map(|n| format!("{n}.log")).collect();
+    let members: Vec<(&str, &[u8])> = names.iter().map(|name| (&**name, &b""[..])).collect();
+    fs::write(&bundle, zip(&members)).unwrap();
+    let seen = visit_within(&bundle, small());
+    assert_eq!(seen.found.len(), 5);
+    let at = "many.zip/5.log".to_owned();
+    assert_eq!(seen.left_out, [(at, 1), ("many.zip".into(), 1_994)]);
+}
+
+#[test]
+fn a_member_that_cannot_be_unpacked_costs_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = folder.path().join("a.zip");
+    let mut bytes = zip(&[("odd.log", b"odd"), ("CBS.log", b"text")]);
+    // Its method, in its entry of the list: one that nobody knows.
+    let list = bytes.windows(4).position(|at| at == b"PK\x01\x02").unwrap();
+    bytes[list + 10] = 77;
+    fs::write(&bundle, bytes).unwrap();
+    let (found, failed) = visit(&bundle);
+    assert_eq!(found, [("a.zip/CBS.log".to_owned(), "text".to_owned())]);
+    assert_eq!(failed.len(), 1);
+}
