@@ -28,6 +28,7 @@ pub(crate) struct Metrics {
     devices_silent: Whole,
     clusters_open: Whole,
     strange_builds: Whole,
+    devices_unreadable: Whole,
 }
 
 impl Metrics {
@@ -47,6 +48,7 @@ impl Metrics {
             devices_silent: Whole::default(),
             clusters_open: Whole::default(),
             strange_builds: Whole::default(),
+            devices_unreadable: Whole::default(),
         };
         let registry = &mut metrics.registry;
         let named = |name: &str| format!("kbwatch_analyzer_{name}");
@@ -93,6 +95,11 @@ impl Metrics {
                 "Builds of Windows that write a log that is understood far less than elsewhere",
                 &metrics.strange_builds,
             ),
+            (
+                "devices_unreadable",
+                "Devices that cannot read a log that they should tell of",
+                &metrics.devices_unreadable,
+            ),
         ];
         for (name, help, gauge) in gauges {
             registry.register(named(name), help, gauge.clone());
@@ -117,6 +124,7 @@ impl Metrics {
             .iter()
             .filter(|cluster| cluster.life != Life::Closed);
         self.clusters_open.set(open.count() as u64);
+        self.devices_unreadable.set(view.devices_unreadable);
         let builds = view.sources.iter().flat_map(|source| &source.builds);
         let strange = builds.filter(|build| build.strange);
         self.strange_builds.set(strange.count() as u64);

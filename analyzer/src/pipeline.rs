@@ -15,12 +15,12 @@ use crate::kb::KbTable;
 use crate::keep::{KeepError, keep};
 use crate::ledger::Ledger;
 use crate::load::memory::{Memory, read_birth, read_declared, read_memory};
-use crate::load::{LoadError, Loader, Reader, read_understood};
+use crate::load::{LoadError, Loader, Reader, read_understood, read_unreadable};
 use crate::look::Look;
 use crate::releases::Rollouts;
 use crate::shared::Shared;
 use crate::tell::{CodeMemory, Outbox};
-use crate::view::{SourceHealth, View};
+use crate::view::{SourceHealth, UnreadableLog, View};
 
 /// Key in `analyzer_state` that says that a baseline was brought along.
 pub(crate) const BASELINE_KEY: &str = "baseline_imported_at";
@@ -56,6 +56,8 @@ pub struct Analyzer {
     kbs: KbTable,
     mind: Option<Mind>,
     sources: Vec<SourceHealth>,
+    /// Logs that devices cannot read, and how many devices these are.
+    unreadable: (Vec<UnreadableLog>, u64),
     /// When the lines by source were summed up, if they were.
     sources_at_ms: Option<i64>,
 }
@@ -100,6 +102,7 @@ impl Analyzer {
             kbs: KbTable::shipped(),
             mind: None,
             sources: Vec::new(),
+            unreadable: (Vec::new(), 0),
             sources_at_ms: None,
             config,
             client,
@@ -155,6 +158,8 @@ impl Analyzer {
             cycle: self.cycle,
             took_ms,
             sources: self.sources.clone(),
+            unreadable: self.unreadable.0.clone(),
+            devices_unreadable: self.unreadable.1,
             ..view
         });
         tracing::debug!(changed = loaded.changed.len(), took_ms, "cycle done");
@@ -171,8 +176,12 @@ impl Analyzer {
             return;
         }
         self.sources_at_ms = Some(now_ms);
-        match read_understood(&self.client, now_ms).await {
-            Ok(sources) => self.sources = sources,
+        let summed = async {
+            let sources = read_understood(&self.client, now_ms).await?;
+            Ok::<_, LoadError>((sources, read_unreadable(&self.client, now_ms).await?))
+        };
+        match summed.await {
+            Ok(summed) => (self.sources, self.unreadable) = summed,
             Err(error) => {
                 let source = std::error::Error::source(&error).map(ToString::to_string);
                 tracing::warn!(%error, source, "health of the data is as old as before");

@@ -7,6 +7,7 @@
 mod cluster;
 mod rollout;
 mod source;
+mod unreadable;
 
 use std::collections::BTreeMap;
 
@@ -18,6 +19,7 @@ pub use cluster::{
 };
 pub use rollout::{RolloutRows, RolloutStatus};
 pub use source::{BuildLines, LineCount, SourceHealth};
+pub use unreadable::{UnreadableDevice, UnreadableLog};
 
 /// The whole picture after one cycle.
 #[derive(Debug, Clone, PartialEq, Serialize, Default)]
@@ -44,6 +46,10 @@ pub struct View {
     pub silent: Vec<SilentDevice>,
     /// How well each log is understood, by the build that wrote it.
     pub sources: Vec<SourceHealth>,
+    /// Logs that devices cannot read, those of most devices first.
+    pub unreadable: Vec<UnreadableLog>,
+    /// Devices with such a log, each once.
+    pub devices_unreadable: u64,
 }
 
 /// The fleet in numbers.

@@ -12,25 +12,26 @@ use std::sync::Arc;
 
 use kbwatch_proto::event::FactsSnapshot;
 
-use crate::config::{CollectorConfig, ConfigError, SourcesConfig};
+use crate::config::{CollectorConfig, ConfigError};
 use crate::identity::{self, IdentityError};
 use crate::outbox::Outbox;
 use crate::pace::Pace;
 use crate::pack::Packer;
-use crate::parse::FileKind;
 use crate::refused::RefusedFolder;
 use crate::remember::Notebook;
 use crate::spool::Spool;
 use crate::standing::{Counts, Pending, Stepped};
 use crate::traffic::Traffic;
 use crate::watch::facts::FactsSource;
-use crate::watch::source::{Archives, Source, SourcePlan};
+use crate::watch::source::Source;
 
 use self::lines::LineLedger;
+use self::plan::plan_sources;
 
 mod answers;
 mod health;
 mod lines;
+mod plan;
 mod reading;
 mod spooling;
 
@@ -259,6 +260,8 @@ impl Collector {
             let parsed = source.counts();
             counts.cut_lines += parsed.cut_lines;
             counts.lines += parsed.lines;
+            counts.lost_bytes += source.losses().bytes;
+            counts.lost_files += source.losses().files;
             counts.skipped_files += source.skipped_files();
             counts.skipped_events += source.skipped_events();
             counts.read_events += source.skipped_events();
@@ -281,39 +284,4 @@ impl Collector {
     pub(crate) fn config(&self) -> &CollectorConfig {
         &self.config
     }
-}
-
-fn plan_sources(sources: &SourcesConfig) -> Vec<SourcePlan> {
-    let plan = |name, path: &Option<PathBuf>, kind| {
-        path.clone().map(|path| SourcePlan {
-            is_optional: false,
-            name,
-            path,
-            kind,
-            replaced_whole: name == "installed_updates",
-            archives: match name {
-                "cbs_log" => Archives::CbsPersist,
-                "dism_log" => Archives::Backup,
-                _ => Archives::None,
-            },
-        })
-    };
-    [
-        plan("cbs_log", &sources.cbs_log, Some(FileKind::Cbs)),
-        plan("dism_log", &sources.dism_log, Some(FileKind::Dism)),
-        plan("event_xml", &sources.event_xml, Some(FileKind::EventXml)),
-        plan("installed_updates", &sources.installed_updates, None),
-        plan("windows_update_log", &sources.windows_update_log, None),
-    ]
-    .into_iter()
-    .flatten()
-    .chain(sources.more.iter().map(|path| SourcePlan {
-        name: "more",
-        path: path.clone(),
-        kind: None,
-        replaced_whole: false,
-        archives: Archives::None,
-        is_optional: true,
-    }))
-    .collect()
 }

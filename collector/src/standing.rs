@@ -72,6 +72,11 @@ pub struct Counts {
     pub skipped_files: u64,
     /// Lines cut because they had no end.
     pub cut_lines: u64,
+    /// Bytes of logs that were seen and gone before they were read: of files
+    /// that vanished, were rotated away or truncated, and of damaged archives.
+    pub lost_bytes: u64,
+    /// Files that lost some, or that vanished with an unknown rest.
+    pub lost_files: u64,
     /// Lines that the parsers saw.
     pub lines: u64,
 }

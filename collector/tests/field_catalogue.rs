@@ -76,6 +76,7 @@ fn every_field_of_the_wire_format_is_listed_and_no_other() {
     assert_eq!(listed("Events"), sent("Event"));
     let health: BTreeSet<_> = sent("Health")
         .union(&sent("SourceLines"))
+        .chain(&sent("UnreadableSource"))
         .copied()
         .collect();
     assert_eq!(listed("Health"), health);

@@ -5,7 +5,7 @@ use kbwatch_clickhouse_migrations::{Migration, migrations};
 
 pub use kbwatch_clickhouse_migrations::MigrateError;
 
-const MIGRATIONS: [Migration; 10] = migrations![
+const MIGRATIONS: [Migration; 11] = migrations![
     "0001_update_events",
     "0002_device_facts",
     "0003_presence",
@@ -16,6 +16,7 @@ const MIGRATIONS: [Migration; 10] = migrations![
     "0008_presence_sent_bytes",
     "0009_source_lines",
     "0010_update_events_parts",
+    "0011_unread_logs",
 ];
 
 /// Remembers what was applied.

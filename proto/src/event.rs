@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::ids::EventId;
+use crate::unreadable::Unreadable;
 use crate::words::{EventResult, Phase, SourceKind, TimeSource};
 
 /// Longest evidence text, in bytes.
@@ -189,8 +190,8 @@ pub const MAX_FACTS: usize = 64;
 /// Most sources that one heartbeat tells of.
 pub const MAX_SOURCES: usize = 16;
 
-/// How much of one source's lines the grammars understood, counted from the
-/// start of a run; see [`Health::counted_since_ms`].
+/// How much of one source was read, understood and lost, counted from the start
+/// of a run; see [`Health::counted_since_ms`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SourceLines {
     /// Which log.
@@ -203,6 +204,27 @@ pub struct SourceLines {
     pub codes: u64,
     /// Of these, codes that no rule knew.
     pub unknown_codes: u64,
+    /// Bytes that were seen and gone before they were read: of files that
+    /// vanished, were rotated away or truncated, and of damaged archives.
+    pub lost_bytes: u64,
+    /// Files that lost bytes, or that vanished with an unknown rest.
+    pub lost_files: u64,
+    /// Lines cut because they had no end.
+    pub cut_lines: u64,
+}
+
+/// A source of which a log cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnreadableSource {
+    /// Which log.
+    pub source: SourceKind,
+    /// What keeps it from being read; the first reason where several logs of
+    /// one source differ.
+    pub reason: Unreadable,
+    /// Since when, by the device's clock.
+    pub since_ms: i64,
+    /// How many logs of this source.
+    pub logs: u32,
 }
 
 /// How a collector is doing; part of every heartbeat.
@@ -233,4 +255,6 @@ pub struct Health {
     /// Totals of one run only grow, so that a repeated or lost heartbeat makes
     /// no difference.
     pub counted_since_ms: i64,
+    /// Sources that cannot be read now, each once.
+    pub unreadable: Vec<UnreadableSource>,
 }

@@ -13,6 +13,7 @@ pub mod identity;
 pub mod ids;
 pub mod journal;
 pub mod result_code;
+pub mod unreadable;
 pub mod words;
 
 #[expect(

@@ -24,13 +24,13 @@ impl UnknownWord {
     }
 }
 
-fn word_of<W: Copy + PartialEq>(table: &[(W, &'static str)], word: W) -> &'static str {
+pub(crate) fn word_of<W: Copy + PartialEq>(table: &[(W, &'static str)], word: W) -> &'static str {
     let found = table.iter().find(|(value, _)| *value == word);
     // Every value is in its table, as a test knows.
     found.map_or("", |(_, text)| text)
 }
 
-fn find<W: Copy>(
+pub(crate) fn find<W: Copy>(
     vocabulary: &'static str,
     table: &[(W, &'static str)],
     word: &str,

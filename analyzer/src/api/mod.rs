@@ -36,6 +36,7 @@ pub fn router() -> Router<Arc<Shared>> {
         .route("/api/v1/silent", get(silent))
         .route("/api/v1/new-codes", get(new_codes))
         .route("/api/v1/sources", get(sources))
+        .route("/api/v1/unreadable", get(unreadable))
         .route("/api/v1/devices/{id}", get(device))
         .route("/api/v1/events/{event_id}", get(event))
         .route("/api/v1/{*other}", get(nothing))
@@ -125,6 +126,10 @@ async fn sources(State(shared): Web) -> Response {
     Json(&shared.view().sources).into_response()
 }
 
+async fn unreadable(State(shared): Web) -> Response {
+    Json(&shared.view().unreadable).into_response()
+}
+
 async fn device(State(shared): Web, Path(id): Path<String>) -> Answer {
     let hint = "ids are those of the devices' certificates, in lower case";
     shared
@@ -163,7 +168,7 @@ async fn event(
 async fn nothing() -> Problem {
     Problem::missing(
         "there is no such address",
-        "begin with /api/v1/overview; others are kbs, clusters, rollouts, silent, new-codes, sources, devices/{id}, events/{id}",
+        "begin with /api/v1/overview; others are kbs, clusters, rollouts, silent, new-codes, sources, unreadable, devices/{id}, events/{id}",
     )
 }
 

@@ -30,6 +30,7 @@ mod sources;
 mod standing;
 #[rustfmt::skip]
 mod text;
+mod unreadable;
 #[rustfmt::skip]
 mod words;
 

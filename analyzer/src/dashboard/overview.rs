@@ -12,6 +12,7 @@ use super::rollout;
 use super::silent::{self, why};
 use super::sources;
 use super::text::{self, Phrase};
+use super::unreadable;
 use super::words::{CLASSES, data, word};
 use crate::view::{Cluster, KbStatus, NewCode, Point, SilentDevice, View};
 
@@ -30,6 +31,7 @@ pub(super) fn page(view: &View, reader: &Reader) -> Markup {
     html! {
         (headline(view, &clusters, reader))
         (sources::warning(view, reader.lang))
+        (unreadable::warning(view, reader.lang))
         (tiles(view, &clusters, reader))
         @if view.fleet.devices > 0 {
             section {

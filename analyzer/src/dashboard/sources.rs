@@ -5,8 +5,8 @@ use maud::{Markup, html};
 
 use super::number::{count, percent, share, time};
 use super::reader::{Lang, Reader};
-use super::text;
 use super::words::{SOURCES, data, word};
+use super::{text, unreadable};
 use crate::view::{BuildLines, LineCount, SourceHealth, View};
 
 /// The page of all logs.
@@ -21,6 +21,7 @@ pub(super) fn page(view: &View, reader: &Reader) -> Markup {
         h1 class=[strange(view).next().is_some().then_some("bad")] { (headline.of(lang)) }
         p.lead { (text::UNDERSTOOD_HINT.of(lang)) }
         @for (source, build) in strange(view) { p.alarm { (sentence(source, build, lang)) } }
+        (unreadable::section(view, reader))
         @for source in &view.sources { (log(source, reader)) }
     }
 }
@@ -84,6 +85,7 @@ fn log(source: &SourceHealth, reader: &Reader) -> Markup {
                             th.num scope="col" { (text::LINES_READ.of(lang)) }
                             th.num scope="col" { (text::LINES_UNKNOWN.of(lang)) }
                             th.num scope="col" { (text::CODES_UNKNOWN.of(lang)) }
+                            th.num scope="col" { (text::LOST.of(lang)) }
                             th scope="col" { (text::LAST_HEARD.of(lang)) }
                         }
                     }
@@ -125,6 +127,16 @@ fn figures(of: &LineCount, lang: Lang) -> Markup {
         td.num data-label=(text::LINES_UNKNOWN.of(lang)) { (percent(unknown(of))) }
         td.num data-label=(text::CODES_UNKNOWN.of(lang)) {
             @if of.codes == 0 { "–" } @else { (count(of.unknown_codes)) " / " (count(of.codes)) }
+        }
+        td.num data-label=(text::LOST.of(lang)) {
+            @if of.lost_files == 0 {
+                "–"
+            } @else {
+                (text::LOST_BYTES.fill(lang, &[
+                    ("bytes", html! { (count(of.lost_bytes)) }),
+                    ("files", html! { (count(of.lost_files)) }),
+                ]))
+            }
         }
     }
 }

@@ -352,6 +352,13 @@ pub(super) const LINES_READ: Phrase = say("Lines read", "已读行数");
 pub(super) const LINES_UNKNOWN: Phrase = say("Not understood", "无法解读");
 pub(super) const CODES_UNKNOWN: Phrase = say("Codes not known", "不认识的代码");
 pub(super) const WHOLE_FLEET: Phrase = say("whole fleet", "全网");
+pub(super) const LOST: Phrase = say("Lost unread", "未读即丢失");
+pub(super) const LOST_BYTES: Phrase = say("{bytes} bytes, {files} files", "{bytes} 字节，{files} 个文件");
+pub(super) const UNREADABLE_TITLE: Phrase = say("Logs that cannot be read: {n} devices", "无法读取的日志：{n} 台设备");
+pub(super) const UNREADABLE_HINT: Phrase = say("Of such a log nothing arrives: what fails there is not seen. On the device, kbwatch-collector check says which file it is and what to do.", "此类日志不会有任何数据上报，其中的失败无人察觉。请在设备上运行采集器的自检命令，查看具体文件与处理办法。");
+pub(super) const UNREADABLE_LINE: Phrase = say("{n} devices cannot read a log: what fails there is not seen.", "{n} 台设备无法读取日志，其中的失败无人察觉。");
+pub(super) const UNREADABLE_SINCE: Phrase = say("Since (device clock)", "起始时间（设备时钟）");
+pub(super) const LOGS: Phrase = say("Logs", "日志数");
 pub(super) const UNLIKE_OTHERS: Phrase = say("unlike the others", "与其他版本不同");
 
 #[cfg(test)]

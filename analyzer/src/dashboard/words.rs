@@ -109,6 +109,16 @@ pub(super) const SOURCES: Words = &[
     ("setupdiag", say("SetupDiag result", "SetupDiag 结果")),
 ];
 
+/// Why a log cannot be read.
+pub(super) const UNREADABLE: Words = &[
+    ("absent", say("not there", "不存在")),
+    ("denied", say("access denied", "拒绝访问")),
+    ("in_use", say("held by another program", "被其他程序占用")),
+    ("not_a_file", say("not a file", "不是文件")),
+    ("damaged", say("archive is damaged", "归档已损坏")),
+    ("failed", say("cannot be read", "读取失败")),
+];
+
 /// Why a device is quiet.
 pub(super) const SILENCES: Words = &[
     ("dark_in_reboot", say("went dark inside an update's reboot", "更新重启途中失联")),
@@ -261,7 +271,7 @@ mod tests {
     #[test]
     fn no_word_lacks_a_language() {
         let all = [
-            FACTS, PHASES, RESULTS, OUTCOMES, SOURCES, SILENCES, CLASSES, FIELDS,
+            FACTS, PHASES, RESULTS, OUTCOMES, SOURCES, UNREADABLE, SILENCES, CLASSES, FIELDS,
         ];
         for (key, phrase) in all.into_iter().flatten().filter(|(key, _)| *key != "kb") {
             assert!(phrase.of(Lang::En).is_ascii(), "{key}");

@@ -13,6 +13,7 @@ pub(crate) mod memory;
 mod rows;
 mod timeline;
 mod understood;
+mod unreadable;
 
 use std::collections::HashSet;
 
@@ -27,6 +28,7 @@ pub use find_devices::{DeviceList, FoundDevice, ListedDevice, MAX_FOUND, MAX_LIS
 pub use lines::{AttemptLine, DeviceTimeline, FactsLine, PresenceLine, TimelineEvent};
 pub use timeline::Reader;
 pub(crate) use understood::read_understood;
+pub(crate) use unreadable::read_unreadable;
 
 /// Devices asked for in one statement: keeps the text of the statement small.
 const DEVICES_PER_QUERY: usize = 1_000;

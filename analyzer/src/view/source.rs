@@ -14,6 +14,12 @@ pub struct LineCount {
     pub codes: u64,
     /// Of these, codes that no rule knew.
     pub unknown_codes: u64,
+    /// Bytes that were gone before they were read.
+    pub lost_bytes: u64,
+    /// Files that lost some, or that vanished with an unknown rest.
+    pub lost_files: u64,
+    /// Lines cut because they had no end.
+    pub cut_lines: u64,
 }
 
 impl LineCount {
@@ -32,6 +38,9 @@ impl LineCount {
         self.unknown_lines += more.unknown_lines;
         self.codes += more.codes;
         self.unknown_codes += more.unknown_codes;
+        self.lost_bytes += more.lost_bytes;
+        self.lost_files += more.lost_files;
+        self.cut_lines += more.cut_lines;
     }
 }
 

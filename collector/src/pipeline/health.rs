@@ -2,10 +2,10 @@
 //! between.
 
 use kbwatch_proto::batch::{self, Contents};
-use kbwatch_proto::event::Health;
+use kbwatch_proto::event::{Health, UnreadableSource};
 
 use super::Collector;
-use super::lines::Read;
+use super::lines::{Counted, Read};
 use crate::outbox::Cargo;
 use crate::watch::source::Source;
 
@@ -86,7 +86,11 @@ impl Collector {
     fn read_lines(&self) -> Read {
         let mut read = Read::new();
         for source in &self.sources {
-            let (kind, counts) = (source.kind(), source.counts());
+            let counts = Counted {
+                parsed: source.counts(),
+                losses: source.losses(),
+            };
+            let kind = source.kind();
             match read.iter_mut().find(|(known, _)| *known == kind) {
                 Some((_, sum)) => sum.add(counts),
                 None => read.push((kind, counts)),
@@ -112,7 +116,29 @@ impl Collector {
             sources: told.sources,
             os_build: told.os_build,
             counted_since_ms: told.since_ms,
+            unreadable: self.unreadable_sources(now_ms),
         }
+    }
+
+    /// Sources of which a log cannot be read, each once, with the first reason.
+    fn unreadable_sources(&self, now_ms: i64) -> Vec<UnreadableSource> {
+        let mut unreadable: Vec<UnreadableSource> = Vec::new();
+        for source in &self.sources {
+            let Some(trouble) = source.lasting_trouble(now_ms) else {
+                continue;
+            };
+            let kind = source.kind();
+            match unreadable.iter_mut().find(|known| known.source == kind) {
+                Some(known) => known.logs += 1,
+                None => unreadable.push(UnreadableSource {
+                    source: kind,
+                    reason: trouble.reason,
+                    since_ms: trouble.since_ms,
+                    logs: 1,
+                }),
+            }
+        }
+        unreadable
     }
 }
 

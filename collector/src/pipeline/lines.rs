@@ -10,9 +10,24 @@ use kbwatch_proto::event::{FactsSnapshot, SourceLines};
 use kbwatch_proto::words::SourceKind;
 
 use crate::parse::ParseCounts;
+use crate::watch::losses::Losses;
 
 /// What is counted of each source.
-pub(super) type Read = Vec<(SourceKind, ParseCounts)>;
+pub(super) type Read = Vec<(SourceKind, Counted)>;
+
+/// What was read and what was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Counted {
+    pub(super) parsed: ParseCounts,
+    pub(super) losses: Losses,
+}
+
+impl Counted {
+    pub(super) fn add(&mut self, more: Self) {
+        self.parsed.add(more.parsed);
+        self.losses += more.losses;
+    }
+}
 
 /// One run of counting.
 #[derive(Debug, Default)]
@@ -61,7 +76,7 @@ impl LineLedger {
         let sources = read.iter().map(|(source, counts)| {
             let known = self.base.iter().find(|(kind, _)| kind == source);
             let earlier = known.map(|(_, counts)| *counts).unwrap_or_default();
-            lines(*source, &counts.since(&earlier))
+            lines(*source, counts, &earlier)
         });
         let sources = sources.collect();
         self.told = read;
@@ -73,8 +88,13 @@ impl LineLedger {
     }
 }
 
-fn lines(source: SourceKind, counts: &ParseCounts) -> SourceLines {
+fn lines(source: SourceKind, counted: &Counted, earlier: &Counted) -> SourceLines {
+    let counts = counted.parsed.since(&earlier.parsed);
+    let (lost, lost_before) = (counted.losses, earlier.losses);
     SourceLines {
+        lost_bytes: lost.bytes.saturating_sub(lost_before.bytes),
+        lost_files: lost.files.saturating_sub(lost_before.files),
+        cut_lines: counts.cut_lines,
         source,
         lines: counts.lines,
         unknown_lines: counts.unknown_lines(),
@@ -104,7 +124,11 @@ mod tests {
             unknown,
             ..ParseCounts::default()
         };
-        vec![(SourceKind::Cbs, counts)]
+        let counted = Counted {
+            parsed: counts,
+            ..Counted::default()
+        };
+        vec![(SourceKind::Cbs, counted)]
     }
 
     fn facts(ubr: &str) -> FactsSnapshot {

@@ -55,16 +55,20 @@ impl Collector {
         self.advance_memory();
     }
 
-    /// Offers spooled batches again, oldest first, behind what is fresh.
+    /// Offers spooled batches again, oldest first, behind what is fresh. While
+    /// nobody answers and nothing else waits, one of them asks whether someone
+    /// does by now.
     pub(super) fn return_spooled(&mut self, now_ms: i64) {
-        if self.spool.len() == 0 || self.is_cut_off(now_ms) {
+        let is_cut_off = self.is_cut_off(now_ms);
+        if self.spool.len() == 0 || (is_cut_off && self.outbox.len() > 0) {
             return;
         }
+        let most = if is_cut_off { 1 } else { MAX_RETURNING };
         let waiting: Vec<u64> = self
             .spool
             .numbers()
             .filter(|number| !self.outbox.holds_spooled(*number))
-            .take(MAX_RETURNING)
+            .take(most)
             .collect();
         for number in waiting {
             if !self.outbox.has_room_to_spare() {

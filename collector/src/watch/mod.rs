@@ -12,6 +12,7 @@ pub(crate) mod channel_spool;
 pub(crate) mod fact_words;
 pub(crate) mod facts;
 pub(crate) mod file_id;
+pub(crate) mod losses;
 pub(crate) mod opened;
 pub(crate) mod progress;
 mod rewind;

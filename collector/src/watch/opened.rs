@@ -32,7 +32,10 @@ impl Opened {
         let mut file = File::open(path)?;
         let metadata = file.metadata()?;
         if !metadata.is_file() {
-            return Err(io::Error::other("not a regular file"));
+            return Err(io::Error::new(
+                io::ErrorKind::IsADirectory,
+                "not a regular file",
+            ));
         }
         let signature = Signature::of(&file, &metadata)?;
         let mut head = Vec::new();

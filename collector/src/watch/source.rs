@@ -15,14 +15,15 @@ use kbwatch_proto::words::SourceKind;
 use crate::parse::{FileKind, ParseCounts};
 use crate::remember::RememberedFile;
 use crate::watch::file_id::Signature;
+use crate::watch::losses::Losses;
 use crate::watch::opened::Opened;
 use crate::watch::text_file::{FollowedFile, Reading};
 
 use self::listing::Listing;
-use self::presence::Presence;
+use self::presence::{Presence, Trouble};
 
 mod listing;
-mod presence;
+pub(crate) mod presence;
 mod reading;
 mod rotation;
 
@@ -40,11 +41,18 @@ pub(crate) struct SourcePlan {
     pub(crate) replaced_whole: bool,
     /// Which files beside it belong to it.
     pub(crate) archives: Archives,
-    /// Not every machine has it.
+    /// One of those further logs that may be missing without a word.
     pub(crate) is_optional: bool,
+    /// Nobody named it, and not every machine has it.
+    pub(crate) is_default: bool,
 }
 
 impl SourcePlan {
+    /// Whether someone should look if it is not there.
+    pub(super) fn is_expected(&self) -> bool {
+        !self.is_optional && !self.is_default
+    }
+
     /// What its memory is kept under: several further logs share one name.
     pub(crate) fn key(&self) -> String {
         if self.is_optional {
@@ -84,7 +92,10 @@ pub(crate) struct Source {
     closed_counts: ParseCounts,
     skipped_files: u64,
     skipped_events: u64,
-    trouble: Option<io::ErrorKind>,
+    trouble: Option<Trouble>,
+    /// An archive that cannot be opened so far.
+    locked_archive: Option<Trouble>,
+    losses: Losses,
     presence: Presence,
 }
 
@@ -136,6 +147,8 @@ impl Source {
             skipped_files: 0,
             skipped_events: 0,
             trouble: None,
+            locked_archive: None,
+            losses: Losses::default(),
             presence: Presence::Unknown,
         }
     }
@@ -180,7 +193,7 @@ impl Source {
         }
         looked.more = failed.is_none() && self.has_more(moment);
         self.is_known |= self.live.is_some() || !self.archived.is_empty();
-        self.tell_trouble(failed.as_ref());
+        self.tell_trouble(failed.as_ref(), moment.now_ms);
         self.tell_presence(failed.is_some(), moment.now_ms);
         looked
     }
@@ -301,6 +314,11 @@ impl Source {
             sum.add(file.counts());
         }
         sum
+    }
+
+    /// What was gone before it was read.
+    pub(crate) fn losses(&self) -> Losses {
+        self.losses
     }
 
     /// Events that were too old to be reported.

@@ -240,6 +240,18 @@ impl FollowedFile {
         self.len.saturating_sub(self.fed)
     }
 
+    /// Bytes that were there when it was given up.
+    pub(crate) fn lost_bytes(&self) -> u64 {
+        self.len.saturating_sub(self.fed)
+    }
+
+    /// Whether something of it is not read, as far as is known: of a file that
+    /// this process never opened the rest is not.
+    pub(crate) fn is_unread(&self) -> bool {
+        let never_opened = matches!(self.parsing, Parsing::Waiting(_) | Parsing::Outdated(_));
+        !self.finished && !self.is_foreign && (self.lag_bytes() > 0 || never_opened)
+    }
+
     /// Whether everything in it was read and its last record closed.
     pub(crate) fn is_settled(&self) -> bool {
         self.grew_at_ms.is_none() && self.lag_bytes() == 0

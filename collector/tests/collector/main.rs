@@ -27,4 +27,6 @@ mod sources;
 #[cfg(test)]
 mod technician;
 #[cfg(test)]
+mod unreadable;
+#[cfg(test)]
 mod world;

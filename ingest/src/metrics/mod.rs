@@ -1,20 +1,21 @@
 //! What came in, what went out, and every reason in between.
 
 mod accounts;
+mod sources;
 
 pub use accounts::{Account, Answer, Fate, OpenBatch, ReceivedBatch};
 
 use std::ops::Deref;
 use std::sync::Arc;
 
-use kbwatch_proto::event::SourceLines;
-use kbwatch_proto::words::SourceKind;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
+
+use self::sources::SourceCounts;
 
 /// One label: why.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -38,12 +39,6 @@ struct AnswerLabel {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct FateLabel {
     fate: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(crate) struct LinesLabel {
-    source: &'static str,
-    understood: &'static str,
 }
 
 /// All metrics of ingest; clones share their values, and cost one count of
@@ -89,8 +84,7 @@ pub struct Counts {
     pub(crate) facts_rejected: Counter,
     pub(crate) presence_rows: Counter,
     pub(crate) presence_lost: Counter,
-    source_lines: Family<LinesLabel, Counter>,
-    source_codes: Family<LinesLabel, Counter>,
+    sources: SourceCounts,
     pub(crate) inserts: Counter,
     pub(crate) insert_retries: Counter,
     pub(crate) insert_seconds: Histogram,
@@ -133,8 +127,7 @@ impl Default for Counts {
             facts_rejected: Counter::default(),
             presence_rows: Counter::default(),
             presence_lost: Counter::default(),
-            source_lines: Family::default(),
-            source_codes: Family::default(),
+            sources: SourceCounts::default(),
             inserts: Counter::default(),
             insert_retries: Counter::default(),
             insert_seconds: Histogram::new(exponential_buckets(0.005, 2.0, 13)),
@@ -213,10 +206,7 @@ impl Metrics {
         registry.register("presence_rows", "Presence rows written", own.presence_rows);
         let lost = "Presence rows given up";
         registry.register("presence_lost_rows", lost, own.presence_lost);
-        let lines = "Lines that collectors read, by source and whether a rule understood them";
-        registry.register("source_lines", lines, own.source_lines);
-        let codes = "Failing codes at the end of records, by source and whether a rule knew them";
-        registry.register("source_codes", codes, own.source_codes);
+        own.sources.register(registry);
         registry.register("inserts", "Inserts that succeeded", own.inserts);
         registry.register("insert_retries", "Inserts tried again", own.insert_retries);
         let seconds = "Duration of an insert";
@@ -232,21 +222,6 @@ impl Metrics {
         registry.register("commits", "Offset commits", own.commits);
         let failed = "Offset commits that failed";
         registry.register("commit_failures", failed, own.commit_failures);
-    }
-
-    /// Counts lines that a device's collector told of.
-    pub(crate) fn lines_read(&self, source: SourceKind, more: &SourceLines) {
-        let count = |family: &Family<LinesLabel, Counter>, understood, count| {
-            let source = source.as_str();
-            let label = LinesLabel { source, understood };
-            family.get_or_create(&label).inc_by(count);
-        };
-        let unknown = more.unknown_lines.min(more.lines);
-        count(&self.source_lines, "yes", more.lines - unknown);
-        count(&self.source_lines, "no", unknown);
-        let unknown = more.unknown_codes.min(more.codes);
-        count(&self.source_codes, "yes", more.codes - unknown);
-        count(&self.source_codes, "no", unknown);
     }
 
     /// Batches refused by receive for one reason.

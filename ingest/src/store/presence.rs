@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use clickhouse::error::Error;
 use clickhouse::{Client, Row};
-use kbwatch_proto::event::Health;
+use kbwatch_proto::event::{Health, UnreadableSource};
+use kbwatch_proto::unreadable::Unreadable;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
@@ -48,8 +49,12 @@ struct PresenceRow<'a> {
     skipped_lines: u64,
     dropped_events: u64,
     sent_bytes_24h: u64,
+    unreadable: Vec<UnreadableLog>,
     cloned: bool,
 }
+
+/// Source, reason, since when, and how many logs.
+type UnreadableLog = (String, String, i64, u32);
 
 #[derive(Row, Deserialize)]
 struct KnownHealth {
@@ -62,6 +67,7 @@ struct KnownHealth {
     skipped_lines: u64,
     dropped_events: u64,
     sent_bytes_24h: u64,
+    unreadable: Vec<UnreadableLog>,
 }
 
 impl Presence {
@@ -145,7 +151,7 @@ impl Presence {
 }
 
 impl KnownHealth {
-    fn health(&self) -> Option<Health> {
+    fn health(self) -> Option<Health> {
         self.started_at.map(|started_at_ms| Health {
             started_at_ms,
             lag_bytes: self.lag_bytes,
@@ -155,6 +161,7 @@ impl KnownHealth {
             skipped_lines: self.skipped_lines,
             dropped_events: self.dropped_events,
             sent_bytes_24h: self.sent_bytes_24h,
+            unreadable: self.unreadable.iter().filter_map(recall).collect(),
             ..Health::default()
         })
     }
@@ -180,9 +187,25 @@ impl<'a> PresenceRow<'a> {
             skipped_lines: health.skipped_lines,
             dropped_events: health.dropped_events,
             sent_bytes_24h: health.sent_bytes_24h,
+            unreadable: health.unreadable.iter().map(note).collect(),
             cloned: heard.cloned,
         }
     }
+}
+
+fn note(told: &UnreadableSource) -> UnreadableLog {
+    let source = told.source.as_str().to_owned();
+    let reason = told.reason.as_str().to_owned();
+    (source, reason, tick(told.since_ms), told.logs)
+}
+
+fn recall((source, reason, since_ms, logs): &UnreadableLog) -> Option<UnreadableSource> {
+    Some(UnreadableSource {
+        source: source.parse().ok()?,
+        reason: reason.parse().unwrap_or(Unreadable::Failed),
+        since_ms: *since_ms,
+        logs: *logs,
+    })
 }
 
 #[cfg(test)]

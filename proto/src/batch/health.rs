@@ -1,13 +1,15 @@
 //! A heartbeat's health, to the wire and back.
 
-use crate::event::{Health, MAX_SOURCES, SourceLines};
+use crate::event::{Health, MAX_SOURCES, SourceLines, UnreadableSource};
 use crate::generated::events::v1 as wire;
+use crate::unreadable::Unreadable;
 
 /// Longest build that is believed, in bytes.
 const MAX_BUILD_LEN: usize = 24;
 
 pub(super) fn encode(health: &Health) -> wire::Health {
     let sources = health.sources.iter().take(MAX_SOURCES);
+    let unreadable = health.unreadable.iter().take(MAX_SOURCES);
     wire::Health {
         started_at_ms: health.started_at_ms,
         lag_bytes: health.lag_bytes,
@@ -20,6 +22,7 @@ pub(super) fn encode(health: &Health) -> wire::Health {
         sources: sources.map(encode_lines).collect(),
         os_build: health.os_build.clone(),
         counted_since_ms: health.counted_since_ms,
+        unreadable: unreadable.map(encode_unreadable).collect(),
     }
 }
 
@@ -30,6 +33,18 @@ fn encode_lines(lines: &SourceLines) -> wire::SourceLines {
         unknown_lines: lines.unknown_lines,
         codes: lines.codes,
         unknown_codes: lines.unknown_codes,
+        lost_bytes: lines.lost_bytes,
+        lost_files: lines.lost_files,
+        cut_lines: lines.cut_lines,
+    }
+}
+
+fn encode_unreadable(one: &UnreadableSource) -> wire::UnreadableSource {
+    wire::UnreadableSource {
+        source: one.source.as_str().to_owned(),
+        reason: one.reason.as_str().to_owned(),
+        since_ms: one.since_ms,
+        logs: one.logs,
     }
 }
 
@@ -39,6 +54,13 @@ pub(super) fn decode(health: wire::Health) -> Health {
     for lines in health.sources.iter().filter_map(decode_lines) {
         if sources.len() < MAX_SOURCES && sources.iter().all(|one| one.source != lines.source) {
             sources.push(lines);
+        }
+    }
+    let mut unreadable: Vec<UnreadableSource> = Vec::new();
+    for told in health.unreadable.iter().filter_map(decode_unreadable) {
+        if unreadable.len() < MAX_SOURCES && unreadable.iter().all(|one| one.source != told.source)
+        {
+            unreadable.push(told);
         }
     }
     Health {
@@ -51,6 +73,7 @@ pub(super) fn decode(health: wire::Health) -> Health {
         dropped_events: health.dropped_events,
         sent_bytes_24h: health.sent_bytes_24h,
         sources,
+        unreadable,
         os_build: if is_build(&health.os_build) {
             health.os_build
         } else {
@@ -69,8 +92,21 @@ fn decode_lines(lines: &wire::SourceLines) -> Option<SourceLines> {
         unknown_lines: lines.unknown_lines,
         codes: lines.codes,
         unknown_codes: lines.unknown_codes,
+        lost_bytes: lines.lost_bytes,
+        lost_files: lines.lost_files,
+        cut_lines: lines.cut_lines,
     })
     .filter(|_| possible)
+}
+
+/// A reason that a newer collector has counts as some fault or other.
+fn decode_unreadable(told: &wire::UnreadableSource) -> Option<UnreadableSource> {
+    Some(UnreadableSource {
+        source: told.source.parse().ok()?,
+        reason: told.reason.parse().unwrap_or(Unreadable::Failed),
+        since_ms: told.since_ms,
+        logs: told.logs.max(1),
+    })
 }
 
 fn is_build(text: &str) -> bool {
@@ -114,6 +150,31 @@ mod tests {
         };
         assert_eq!(health.sources, [cbs]);
         assert_eq!(health.os_build, "17763.3887");
+    }
+
+    #[test]
+    fn a_reason_of_a_newer_collector_is_a_fault_and_a_source_is_told_once() {
+        let told = |source: &str, reason: &str| wire::UnreadableSource {
+            source: source.to_owned(),
+            reason: reason.to_owned(),
+            since_ms: 7,
+            logs: 0,
+        };
+        let health = decode(wire::Health {
+            unreadable: vec![
+                told("dism", "eaten_by_a_newer_fault"),
+                told("dism", "denied"),
+                told("of_a_newer_collector", "denied"),
+            ],
+            ..wire::Health::default()
+        });
+        let dism = UnreadableSource {
+            source: SourceKind::Dism,
+            reason: Unreadable::Failed,
+            since_ms: 7,
+            logs: 1,
+        };
+        assert_eq!(health.unreadable, [dism]);
     }
 
     #[test]

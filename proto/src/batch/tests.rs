@@ -6,11 +6,12 @@ use prost::Message;
 
 use super::pack::{StringTable, encode_block, encode_event};
 use super::*;
-use crate::event::{MAX_EVIDENCE_LEN, MAX_TEXT_LEN, SourceLines};
+use crate::event::{MAX_EVIDENCE_LEN, MAX_TEXT_LEN, SourceLines, UnreadableSource};
 use crate::generated::events::v1 as wire;
 use crate::hex;
 use crate::ids::EventId;
 use crate::telemetry::Batch;
+use crate::unreadable::Unreadable;
 use crate::words::{EventResult, Phase, SourceKind};
 
 fn event(kb: &str, evidence: &str) -> UpdateEvent {
@@ -64,6 +65,15 @@ fn a_batch_opens_to_what_was_packed() {
                 unknown_lines: 5,
                 codes: 2,
                 unknown_codes: 1,
+                lost_bytes: 4,
+                lost_files: 3,
+                cut_lines: 2,
+            }],
+            unreadable: vec![UnreadableSource {
+                source: SourceKind::Cbs,
+                reason: Unreadable::Denied,
+                since_ms: 8,
+                logs: 1,
             }],
             os_build: "17763.3887".to_owned(),
             counted_since_ms: 11,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use kbwatch_analyzer::view::{
     BuildLines, CodeCount, Fleet, KbStatus, LineCount, NewCode, Outcomes, Point, Rate, RolloutRows,
-    RolloutStatus, SilentDevice, Slice, SourceHealth, View,
+    RolloutStatus, SilentDevice, Slice, SourceHealth, UnreadableDevice, UnreadableLog, View,
 };
 
 mod cluster;
@@ -262,6 +262,18 @@ pub(crate) fn rich(now_ms: i64) -> View {
                 "19044.2486",
             ),
         ],
+        unreadable: vec![UnreadableLog {
+            source: "cbs".to_owned(),
+            reason: "denied".to_owned(),
+            devices: 310,
+            some: vec![UnreadableDevice {
+                device_id: "pc-000017".to_owned(),
+                since_ms: 1_673_420_400_000,
+                last_heard_ms: 1_673_427_600_000,
+                logs: 1,
+            }],
+        }],
+        devices_unreadable: 310,
     }
 }
 
@@ -272,6 +284,7 @@ fn source(name: &str, builds: &[(&str, u64)], strange: &str) -> SourceHealth {
         unknown_lines,
         codes: lines / 100,
         unknown_codes: lines / 9_000,
+        ..LineCount::default()
     };
     let builds = builds.iter().map(|(os_build, lines)| {
         let strange = *os_build == strange;
@@ -310,6 +323,8 @@ pub(crate) fn quiet(now_ms: i64) -> View {
         new_codes: Vec::new(),
         silent: Vec::new(),
         sources: Vec::new(),
+        unreadable: Vec::new(),
+        devices_unreadable: 0,
         fleet: Fleet {
             silent: 0,
             present: 2_000,

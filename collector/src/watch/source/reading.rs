@@ -3,6 +3,7 @@
 use std::io;
 
 use super::{Looked, Moment, Source, is_absence};
+use crate::watch::losses::Losses;
 use crate::watch::opened::Opened;
 
 impl Source {
@@ -46,6 +47,10 @@ impl Source {
                 }
                 // Locked, by a virus scanner for example: the next look.
                 Err(error) => {
+                    // Damaged for good: given up.
+                    if file.is_finished() {
+                        self.losses += Losses::of_file(file.lost_bytes());
+                    }
                     *failed = Some(error);
                     continue;
                 }

@@ -4,8 +4,12 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use kbwatch_proto::unreadable::Unreadable;
+
+use super::presence::reason;
 use super::{Archives, Moment, Source, is_absence};
 use crate::watch::file_id::{FileId, Signature};
+use crate::watch::losses::Losses;
 use crate::watch::opened::Opened;
 use crate::watch::text_file::FollowedFile;
 
@@ -21,6 +25,8 @@ const MAX_MISSED_SCANS: u32 = 3;
 struct Unsettled {
     /// An archive is there and cannot be opened, or is there twice.
     is_locked: bool,
+    /// What keeps an archive from being opened.
+    reason: Option<Unreadable>,
 }
 
 impl Source {
@@ -65,6 +71,7 @@ impl Source {
         self.set_vanished_aside(&present);
         self.give_up_strays(moment, MAX_MISSED_SCANS);
         self.archived.sort_by(|a, b| a.path.cmp(&b.path));
+        self.note_locked_archive(unsettled.reason, moment.now_ms);
         if !self.strays.is_empty() {
             self.listing.ask();
         } else if unsettled.is_locked {
@@ -102,8 +109,9 @@ impl Source {
             Ok(opened) => opened,
             // Vanished between listing and opening.
             Err(error) if is_absence(&error) => return,
-            Err(_) => {
+            Err(error) => {
                 unsettled.is_locked = true;
+                unsettled.reason = is_archive.then(|| reason(&error)).or(unsettled.reason);
                 return;
             }
         };
@@ -140,8 +148,9 @@ impl Source {
                 self.strays.push(stray);
                 continue;
             }
-            if stray.lag_bytes() > 0 {
+            if !self.plan.replaced_whole && stray.is_unread() {
                 let lost_bytes = stray.lag_bytes();
+                self.losses += Losses::of_file(lost_bytes);
                 let path = stray.path.display();
                 tracing::warn!(source = self.plan.name, %path, lost_bytes, "log vanished before it was read");
             }

@@ -18,5 +18,6 @@ mod load;
 mod outages;
 mod poison;
 mod understood;
+mod unreadable;
 mod windows;
 mod wine;
