@@ -228,7 +228,7 @@ pub(crate) fn usual_for(boards: &[Board<'_>], of: usize, judge: &Judge) -> Usual
         let excluded: BTreeSet<usize> = members.map(|trial| trial.device).collect();
         usual.learn(&other.trials, &excluded);
     }
-    usual
+    usual.learned()
 }
 
 fn is_earlier(other: &Board<'_>, board: &Board<'_>) -> bool {

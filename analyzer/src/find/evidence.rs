@@ -8,18 +8,23 @@
 //! a grid of rates, from twice the usual one up, more on the lower ones.
 //!
 //! **Failures report first.** Successes take a night and a reboot. So every
-//! device that *began* is bet on, and counts as not failing until it fails: the
-//! stake is then never above what it will be once all is known.
+//! device that *began* is bet on, and counts as not failing until it fails: of a
+//! block's bets up to its first failure the stake is then never above what it
+//! will be once all is known. Of those after it that is not proven, since each
+//! device that holds lowers the next one's chance; null rollouts without a false
+//! call (`./run bench analyzer`) stand for it.
 //!
 //! **Devices of a branch fail together.** Within a block we bet in order of
-//! begin and stop at the first failure. While none has failed, common causes
-//! only make the next failure less likely than p0, so no bet is unfair however
-//! strongly a branch's devices hang together.
+//! begin. While none has failed, common causes only make the next failure less
+//! likely than p0. Once some have, it is likelier: with a correlation of at most
+//! ρ = 1 ÷ (s + 1), and k failures among the first n, its chance is at most
+//! (s·p0 + k) ÷ (s + n), as of a Beta-binomial. We bet against that instead, or
+//! not at all where it is above p1.
 //!
 //! **A code born from the data** is tested on the devices that came after the
 //! one that first showed it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use super::rate::real;
 use super::{Ending, Trial};
@@ -27,25 +32,43 @@ use super::{Ending, Trial};
 /// The lowest alternative has twice the usual odds, and each further one this
 /// many times as much. A finer grid would fit better and split the stake more.
 const GRID_FIRST: f64 = 2.0;
-const GRID_STEP: f64 = 2.6;
+const GRID_STEP: f64 = 3.2;
 
 /// Most alternatives.
 const GRID_STEPS: i32 = 15;
 
 /// Highest alternative rate.
-const HIGHEST_RATE: f64 = 0.95;
+const HIGHEST_RATE: f64 = 0.8;
+
+/// What is taken to be usual where bets are made.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Null {
+    /// Share of devices that usually ends so, at most.
+    pub(crate) rate: f64,
+    /// Correlation of the devices of a block, at most.
+    pub(crate) together: f64,
+}
+
+/// Bets at one chance.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+struct Bets {
+    /// Chance of a failure in the usual world, at most.
+    chance: f64,
+    won: u64,
+    lost: u64,
+}
 
 /// What the bets of one ending came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Counted {
     /// Devices that stand at this ending.
     pub(crate) failing: u64,
     /// Blocks with such a device.
     pub(crate) blocks_failing: u64,
-    /// Bets lost: devices that did not fail, up to the first failure of a block.
-    pub(crate) bets_lost: u64,
-    /// Bets won: blocks with a failure.
-    pub(crate) bets_won: u64,
+    /// Such devices in the block with most of them.
+    pub(crate) most_in_a_block: u64,
+    /// By chance: the first bets of every block, then those after a failure.
+    bets: Vec<Bets>,
 }
 
 /// Endings that devices stand at, in order of first appearance.
@@ -69,32 +92,68 @@ pub(crate) fn failing(trials: &[Trial], ending: Ending) -> u64 {
 }
 
 /// Settles the bets on `ending`, without the device that is left out.
-pub(crate) fn count(trials: &[&Trial], ending: Ending, left_out: Option<usize>) -> Counted {
-    // First failure of each block, in order of begin.
-    let mut first: HashMap<u64, (i64, usize)> = HashMap::new();
+pub(crate) fn count<'a>(
+    trials: impl Iterator<Item = &'a Trial> + Clone,
+    ending: Ending,
+    left_out: Option<usize>,
+    null: Null,
+) -> Counted {
     let mut counted = Counted::default();
-    let mut blocks_failing: HashSet<u64> = HashSet::new();
-    for trial in trials.iter().filter(|trial| stands_at(trial, ending)) {
+    let mut failing_in: HashMap<u64, u64> = HashMap::new();
+    // Devices of blocks with a failure that counts, in order of begin.
+    let mut blocks: HashMap<u64, Vec<(i64, usize, bool)>> = HashMap::new();
+    for trial in trials.clone().filter(|trial| stands_at(trial, ending)) {
         counted.failing += 1;
-        blocks_failing.insert(trial.block);
-        if Some(trial.device) == left_out {
-            continue;
-        }
-        let begin = (trial.started_at_ms, trial.device);
-        let at = first.entry(trial.block).or_insert(begin);
-        *at = begin.min(*at);
-    }
-    for trial in trials {
-        let before_failure = first
-            .get(&trial.block)
-            .is_none_or(|at| (trial.started_at_ms, trial.device) < *at);
-        if before_failure && Some(trial.device) != left_out {
-            counted.bets_lost += 1;
+        *failing_in.entry(trial.block).or_default() += 1;
+        if Some(trial.device) != left_out {
+            blocks.entry(trial.block).or_default();
         }
     }
-    counted.bets_won = first.len() as u64;
-    counted.blocks_failing = blocks_failing.len() as u64;
+    counted.blocks_failing = failing_in.len() as u64;
+    counted.most_in_a_block = failing_in.into_values().max().unwrap_or_default();
+    let mut first = Bets {
+        chance: null.rate,
+        ..Bets::default()
+    };
+    for trial in trials.filter(|trial| Some(trial.device) != left_out) {
+        match blocks.get_mut(&trial.block) {
+            Some(block) => {
+                let fails = stands_at(trial, ending);
+                block.push((trial.started_at_ms, trial.device, fails));
+            }
+            None => first.lost += 1,
+        }
+    }
+    let mut after: BTreeMap<(u64, u64), Bets> = BTreeMap::new();
+    for mut block in blocks.into_values() {
+        block.sort_unstable();
+        let mut failed = 0;
+        for (tried, (_, _, fails)) in (0u64..).zip(block) {
+            let bets = if failed == 0 {
+                &mut first
+            } else {
+                let chance = null.chance_after(failed, tried);
+                let bets = after.entry((failed, tried)).or_default();
+                bets.chance = chance;
+                bets
+            };
+            bets.won += u64::from(fails);
+            bets.lost += u64::from(!fails);
+            failed += u64::from(fails);
+        }
+    }
+    counted.bets.push(first);
+    counted.bets.extend(after.into_values());
     counted
+}
+
+impl Null {
+    /// Chance of a failure after `failed` of `tried` devices of its block.
+    fn chance_after(self, failed: u64, tried: u64) -> f64 {
+        let strength = 1.0 / self.together - 1.0;
+        let chance = (strength * self.rate + real(failed)) / (strength + real(tried));
+        chance.max(self.rate)
+    }
 }
 
 pub(crate) fn stands_at(trial: &Trial, ending: Ending) -> bool {
@@ -114,17 +173,15 @@ pub(crate) fn first_to_show(trials: &[Trial], ending: Ending) -> Option<usize> {
 
 /// The stake after all bets, spread over the grid of alternatives.
 pub(crate) fn e_value(counted: &Counted, usual_rate: f64) -> f64 {
-    let p0 = usual_rate.clamp(1e-7, 0.5);
-    let won = real(counted.bets_won);
-    let lost = real(counted.bets_lost);
-    let odds = p0 / (1.0 - p0);
+    let odds = usual_rate / (1.0 - usual_rate);
     let (mut stakes, mut weights) = (0.0, 0.0);
     for step in 1..=GRID_STEPS {
         let raised = odds * GRID_FIRST * GRID_STEP.powi(step - 1);
         let p1 = (raised / (1.0 + raised)).min(HIGHEST_RATE);
         // Small shifts are the likelier ones, and take the most devices to see.
         let weight = 1.0 / f64::from(step + 1);
-        let log = won * (p1 / p0).ln() + lost * ((1.0 - p1) / (1.0 - p0)).ln();
+        let taken = counted.bets.iter().filter(|bets| bets.chance < p1);
+        let log: f64 = taken.map(|bets| bets.gain(p1)).sum();
         stakes += weight * log.min(700.0).exp();
         weights += weight;
         if p1 >= HIGHEST_RATE {
@@ -132,4 +189,13 @@ pub(crate) fn e_value(counted: &Counted, usual_rate: f64) -> f64 {
         }
     }
     stakes / weights
+}
+
+impl Bets {
+    /// Logarithm of what they multiply the stake by that lies on `p1`.
+    fn gain(&self, p1: f64) -> f64 {
+        let win = (p1 / self.chance).ln();
+        let loss = ((1.0 - p1) / (1.0 - self.chance)).ln();
+        real(self.won) * win + real(self.lost) * loss
+    }
 }

@@ -8,6 +8,7 @@
 pub(crate) mod evidence;
 pub(crate) mod parts;
 pub(crate) mod rate;
+mod together;
 #[cfg(test)]
 mod trials_of_fleets;
 pub(crate) mod usual;
@@ -19,7 +20,10 @@ use parts::Parts;
 use usual::Usual;
 
 /// Part of the stake that is laid on the fleet as a whole.
-const ON_THE_WHOLE: f64 = 0.65;
+const ON_THE_WHOLE: f64 = 0.8;
+
+/// Fewest failing devices beside the branch with most of them.
+const SPREAD: u64 = 2;
 
 /// What a failure ends with: the final code and the phase in which it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -111,11 +115,14 @@ pub(crate) struct Demands {
 pub(crate) fn find(trials: &[Trial], usual: &Usual, demands: Demands) -> Vec<Signal> {
     let endings = evidence::endings(trials);
     let enough = |ending: &Ending| evidence::failing(trials, *ending) >= demands.min_devices;
-    let tested: Vec<(usize, Ending)> = endings
-        .into_iter()
-        .enumerate()
-        .filter(|(_, ending)| enough(ending))
-        .collect();
+    let mut unheard_of = 0;
+    let mut tested: Vec<(usize, Ending)> = Vec::new();
+    for ending in endings {
+        if enough(&ending) {
+            tested.push((unheard_of, ending));
+        }
+        unheard_of += usize::from(!usual.knows(ending));
+    }
     if tested.is_empty() {
         return Vec::new();
     }
@@ -145,15 +152,16 @@ fn signal(
     } else {
         evidence::first_to_show(trials, ending)
     };
-    let all: Vec<&Trial> = trials.iter().collect();
-    let counted = evidence::count(&all, ending, left_out);
     let bound = usual.upper_rate(ending);
-    let whole = evidence::e_value(&counted, bound);
+    let null = usual.null_at(ending, bound);
+    let counted = evidence::count(trials.iter(), ending, left_out, null);
+    let whole = evidence::e_value(&counted, null.rate);
     let in_parts = parts.e_value(trials, ending, left_out, usual);
     let e_value = ON_THE_WHOLE * whole + (1.0 - ON_THE_WHOLE) * in_parts;
     let needed = 1.0 / (demands.alpha * usual.share(ending, order));
-    // One branch alone may have lost its link or its server.
-    let spread = counted.blocks_failing >= 2;
+    // One branch alone may have lost its link or its server, and a device or
+    // two fail elsewhere in any month.
+    let spread = counted.failing - counted.most_in_a_block >= SPREAD;
     Signal {
         ending,
         failing: counted.failing,

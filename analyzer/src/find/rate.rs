@@ -5,8 +5,8 @@ use crate::view::Rate;
 /// Two-sided 95 % point of the normal distribution.
 const Z95: f64 = 1.959_964;
 
-/// One-sided 84 % and 95 % points.
-pub(crate) const Z84_ONE_SIDED: f64 = 0.994_458;
+/// One-sided 69 % and 95 % points.
+pub(crate) const Z69_ONE_SIDED: f64 = 0.495_850;
 pub(crate) const Z95_ONE_SIDED: f64 = 1.644_854;
 
 /// A count as a real number; counts of devices are far below 2^52.

@@ -7,6 +7,7 @@
 
 mod play;
 mod rivals;
+mod said;
 mod score;
 mod shift;
 mod table;
@@ -42,8 +43,8 @@ const WORLDS: [(Scenario, u64); 18] = [
     (Scenario::S17, 40),
 ];
 
-/// Streams of each shift of the rate.
-const STREAMS: u64 = 15;
+/// Streams of the smallest shift of the rate.
+const STREAMS: u64 = 12;
 
 /// Which worlds are played.
 #[derive(Debug, Clone, Copy)]

@@ -15,6 +15,8 @@ pub(super) const NAMES: [&str; 3] = ["count", "lift", "risk ratio"];
 pub(super) struct Opinion {
     pub(super) bad: BTreeSet<String>,
     pub(super) causes: BTreeSet<Cause>,
+    /// The same as said of one update, before it is known what is meant.
+    pub(super) blamed: BTreeSet<(String, Cause)>,
 }
 
 /// A code on as many devices of one update is an alarm.
@@ -107,7 +109,7 @@ fn count(table: &Table) -> Opinion {
     let many = groups.filter(|(_, devices)| *devices >= MANY);
     Opinion {
         bad: many.map(|((kb, _), _)| kb.to_owned()).collect(),
-        causes: BTreeSet::new(),
+        ..Opinion::default()
     }
 }
 
@@ -128,7 +130,8 @@ fn ratio(table: &Table, size: usize) -> Opinion {
             found.truncate(1);
         }
         let causes = found.iter().map(|(_, items)| (code, table.facts(items)));
-        opinion.causes.extend(causes);
+        let blamed = causes.map(|cause| (kb.to_owned(), cause));
+        opinion.blamed.extend(blamed);
     }
     opinion
 }

@@ -1,22 +1,19 @@
 //! What was said of worlds, against what was to be said.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use kbwatch_analyzer::attempts::{KbAttempts, Outcome, Stand};
-use kbwatch_analyzer::view::{Cluster, View};
-use kbwatch_simulator::plan::{AttemptPlan, Breaks, Fate};
-use kbwatch_simulator::worlds::tries::kb_of;
+use kbwatch_analyzer::view::View;
+use kbwatch_simulator::plan::AttemptPlan;
 use kbwatch_simulator::worlds::truth::Cause;
 use kbwatch_simulator::worlds::{Outside, Scenario, World};
 
 use super::play::Play;
-use super::rivals::{NAMES, Opinion, Table, opinions};
+use super::rivals::{NAMES, Opinion};
+use super::said::{causes_of, in_words, is_exact, outside_said, rival_opinions};
 use crate::gates::Hits;
 
 /// The analyzer first, then the rivals.
 pub(super) const VOICES: usize = 1 + NAMES.len();
-
-type Facts = BTreeMap<String, String>;
 
 /// Sums over worlds.
 #[derive(Debug, Clone, Default)]
@@ -33,8 +30,9 @@ pub(super) struct Tally {
     /// Worlds with an innocent fact, and those in which it was blamed.
     pub(super) misled: usize,
     pub(super) misblamed: [usize; VOICES],
-    /// Clusters to be repaired, and those whose first source, or one of the
-    /// first three, holds what all of its devices need.
+    /// Bad updates to be repaired, whether a cluster tells of them or none does,
+    /// and those whose first source, or one of the first three, holds what all
+    /// of its devices need.
     pub(super) repairs: usize,
     pub(super) right_at: [usize; 2],
     /// Devices with an update, and those whose attempts are exactly the plan's.
@@ -156,11 +154,13 @@ impl Tally {
             return;
         }
         let now_ms = view.made_at_ms;
+        let mut missed = world.truth.bad.clone();
         let of_store = view
             .clusters
             .iter()
             .filter(|c| c.remedy.class == "component_store");
         for cluster in of_store {
+            missed.remove(&cluster.kb);
             let members: BTreeSet<&str> = cluster
                 .devices
                 .iter()
@@ -195,6 +195,10 @@ impl Tally {
                 let named: Vec<&str> = sources.iter().take(3).map(|s| s.name.as_str()).collect();
                 self.note(world, &format!("sources {named:?} {right:?}"));
             }
+        }
+        for kb in missed {
+            self.repairs += 1;
+            self.note(world, &format!("no source for {kb}"));
         }
     }
 
@@ -254,84 +258,4 @@ impl Tally {
             }
         }
     }
-}
-
-/// Whether the attempts of an update end as its tries do, one by one.
-fn is_exact(found: &KbAttempts, tries: &[&AttemptPlan]) -> bool {
-    let wanted = |one: &AttemptPlan| match one.fate {
-        Fate::Succeeded => (Some(Outcome::Succeeded), None),
-        Fate::Failed {
-            hresult,
-            breaks: Breaks::AfterReboot,
-        } => (Some(Outcome::RolledBack), Some(hresult)),
-        Fate::Failed { hresult, .. } => (Some(Outcome::Failed), Some(hresult)),
-        _ => (None, None),
-    };
-    let told = found.attempts.iter().map(|attempt| match attempt.stand {
-        Stand::Closed(outcome) => (Some(outcome), attempt.hresult),
-        _ => (None, None),
-    });
-    told.eq(tries.iter().map(|one| wanted(one)))
-}
-
-/// The rivals look three times; what they blame is of the last.
-fn rival_opinions(world: &World) -> Vec<Opinion> {
-    let mut all: Vec<Opinion> = vec![Opinion::default(); NAMES.len()];
-    let last = world.looks.len().saturating_sub(1);
-    for at in [last / 4, last / 2, last] {
-        let now_ms = world.looks.get(at).copied().unwrap_or_default();
-        let now = opinions(&Table::of(world, now_ms));
-        for (one, now) in all.iter_mut().zip(now) {
-            one.bad.extend(now.bad);
-            one.causes = now.causes;
-        }
-    }
-    all
-}
-
-/// Causes that a cluster names; one that cannot be told from a true one counts
-/// as it.
-fn causes_of(world: &World, cluster: &Cluster) -> Vec<Cause> {
-    let truth = &world.truth.causes;
-    let code = u32::from_str_radix(cluster.hresult.trim_start_matches("0x"), 16).unwrap_or(0);
-    let causes = cluster.causes.iter().map(|cause| {
-        let mut same = std::iter::once(&cause.facts).chain(&cause.inseparable);
-        let means = |facts: &Facts| {
-            let mut of_code = truth.iter().filter(|(true_code, _)| *true_code == code);
-            of_code
-                .find(|(_, other)| facts == other || same_holders(world, &cluster.kb, facts, other))
-        };
-        same.find_map(means)
-            .cloned()
-            .unwrap_or((code, cause.facts.clone()))
-    });
-    causes.collect()
-}
-
-/// Whether two causes are held by the same devices of an update: an update of
-/// PCs alone cannot show that only PCs are concerned.
-fn same_holders(world: &World, kb: &str, one: &Facts, other: &Facts) -> bool {
-    let mut of_kb = world
-        .devices
-        .iter()
-        .filter(|device| kb_of(device.build, 2).number == kb);
-    of_kb.all(|device| device.has(one) == device.has(other))
-}
-
-fn in_words(outside: &Outside) -> (String, String) {
-    (outside.kind.to_owned(), format!("{:?}", outside.facts))
-}
-
-/// Troubles outside that the clusters name, with what their devices share.
-fn outside_said(view: &View, truth: &BTreeSet<Outside>) -> BTreeSet<(String, String)> {
-    let mut said = BTreeSet::new();
-    for cluster in view.clusters.iter().filter(|c| !c.outside.is_empty()) {
-        for cause in &cluster.causes {
-            let mut names = std::iter::once(&cause.facts).chain(&cause.inseparable);
-            let true_one = names.find(|facts| truth.iter().any(|one| one.facts == **facts));
-            let facts = true_one.unwrap_or(&cause.facts);
-            said.insert((cluster.outside.clone(), format!("{facts:?}")));
-        }
-    }
-    said
 }

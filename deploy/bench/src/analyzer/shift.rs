@@ -20,7 +20,8 @@ pub(super) fn gate(first_seed: u64, streams: u64) -> Gate {
     let mut ratios: Vec<f64> = Vec::new();
     let mut plan = Vec::new();
     for (number, shifted) in (0u64..).zip(SHIFTED) {
-        for stream in 0..streams {
+        // A large shift shows early: its streams are short, and more are played.
+        for stream in 0..streams * (3 - number) {
             plan.push((shifted, first_seed + 500_000 + number * 1_000 + stream));
         }
     }

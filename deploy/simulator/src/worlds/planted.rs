@@ -74,6 +74,15 @@ fn is_plain(
     if count < least || count > most || branches.len() < 4 {
         return false;
     }
+    // Nothing can tell a cause from an update if all who get that have it.
+    let builds: BTreeSet<u32> = holders.iter().map(|device| device.build).collect();
+    let without = |build: u32| {
+        let others = devices.iter().filter(|d| d.build == build && !d.has(facts));
+        others.count()
+    };
+    if builds.into_iter().any(|build| without(build) < least) {
+        return false;
+    }
     // Each of its facts matters: without it there are clearly more devices.
     let needed = facts.len() == 1
         || facts.keys().all(|out| {
