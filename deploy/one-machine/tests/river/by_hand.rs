@@ -8,12 +8,11 @@ use std::io::{Cursor, Write as _};
 use std::path::{Path, PathBuf};
 
 use kbwatch_clickhouse_engine::{Connection, testing};
+use kbwatch_collector::CollectorConfig;
 use kbwatch_collector::carry;
 use kbwatch_collector::import::{ImportArgs, ImportError, Imported, import};
 use kbwatch_collector::parse::parse_file;
-use kbwatch_collector::{CollectorConfig, SourcesConfig, TlsConfig};
 use kbwatch_one_machine::cli::EnrollRole;
-use kbwatch_one_machine::pki;
 
 use crate::harness::{Plan, UpProcess};
 
@@ -58,20 +57,9 @@ impl World {
     /// Settings of someone with a certificate of this role.
     fn config(&self, id: &str, role: EnrollRole) -> CollectorConfig {
         let home = self.path(id);
-        let [cert, key, ca] = pki::enroll(&self.plan.data, id, role, &home).unwrap();
         CollectorConfig {
-            gateway: format!("https://localhost:{}", self.plan.gateway),
-            tls: Some(TlsConfig {
-                ca,
-                cert,
-                key,
-                ..TlsConfig::default()
-            }),
-            state_dir: home.join("state"),
-            history_days: 10_000,
             receipt_timeout_ms: 20_000,
-            sources: SourcesConfig::none(),
-            ..CollectorConfig::default()
+            ..self.plan.collector(id, role, &home)
         }
     }
 

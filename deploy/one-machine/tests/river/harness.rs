@@ -8,6 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use kbwatch_collector::{CollectorConfig, SourcesConfig, TlsConfig};
+use kbwatch_one_machine::cli::EnrollRole;
+use kbwatch_one_machine::pki;
+
 /// Longest wait for anything that should happen at once.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -88,6 +92,25 @@ impl Plan {
 
     pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.http)
+    }
+
+    /// Settings of someone with a certificate of this role, whose files lie in
+    /// `home`; no log is read.
+    pub(crate) fn collector(&self, id: &str, role: EnrollRole, home: &Path) -> CollectorConfig {
+        let [cert, key, ca] = pki::enroll(&self.data, id, role, home).unwrap();
+        CollectorConfig {
+            gateway: format!("https://localhost:{}", self.gateway),
+            tls: Some(TlsConfig {
+                ca,
+                cert,
+                key,
+                ..TlsConfig::default()
+            }),
+            state_dir: home.join("state"),
+            history_days: 10_000,
+            sources: SourcesConfig::none(),
+            ..CollectorConfig::default()
+        }
     }
 
     fn command(&self) -> Command {

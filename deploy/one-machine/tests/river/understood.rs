@@ -5,9 +5,8 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use kbwatch_collector::{CollectorConfig, SourcesConfig, TlsConfig, run_once};
+use kbwatch_collector::{CollectorConfig, SourcesConfig, run_once};
 use kbwatch_one_machine::cli::EnrollRole;
-use kbwatch_one_machine::pki;
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -48,25 +47,16 @@ fn strange_format() -> String {
 /// One look at a log by a device's collector, until all is receipted.
 fn look_once(plan: &Plan, folder: &Path, device: &str, ubr: &str) {
     let home = folder.join(device);
-    let [cert, key, ca] = pki::enroll(&plan.data, device, EnrollRole::Device, &home).unwrap();
+    let enrolled = plan.collector(device, EnrollRole::Device, &home);
     let facts = format!("{{\"os_build\": \"17763\", \"ubr\": \"{ubr}\"}}");
     fs::write(home.join("facts.json"), facts).unwrap();
     let config = CollectorConfig {
-        gateway: format!("https://localhost:{}", plan.gateway),
-        tls: Some(TlsConfig {
-            ca,
-            cert,
-            key,
-            ..TlsConfig::default()
-        }),
-        state_dir: home.join("state"),
         facts_file: Some(home.join("facts.json")),
-        history_days: 10_000,
         sources: SourcesConfig {
             cbs_log: Some(home.join("CBS.log")),
             ..SourcesConfig::none()
         },
-        ..CollectorConfig::default()
+        ..enrolled
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

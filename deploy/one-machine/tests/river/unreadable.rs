@@ -4,9 +4,8 @@
 use std::fs;
 use std::path::Path;
 
-use kbwatch_collector::{CollectorConfig, SourcesConfig, TlsConfig, run};
+use kbwatch_collector::{CollectorConfig, SourcesConfig, run};
 use kbwatch_one_machine::cli::EnrollRole;
-use kbwatch_one_machine::pki;
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -14,17 +13,7 @@ use crate::harness::{Plan, UpProcess, eventually};
 
 /// A device that tells how it is every second.
 fn config(plan: &Plan, home: &Path) -> CollectorConfig {
-    let [cert, key, ca] = pki::enroll(&plan.data, "pc-1", EnrollRole::Device, home).unwrap();
     CollectorConfig {
-        gateway: format!("https://localhost:{}", plan.gateway),
-        tls: Some(TlsConfig {
-            ca,
-            cert,
-            key,
-            ..TlsConfig::default()
-        }),
-        state_dir: home.join("state"),
-        history_days: 10_000,
         heartbeat_s: 1,
         poll_ms: 50,
         start_spread_ms: 0,
@@ -32,7 +21,7 @@ fn config(plan: &Plan, home: &Path) -> CollectorConfig {
             cbs_log: Some(home.join("CBS.log")),
             ..SourcesConfig::none()
         },
-        ..CollectorConfig::default()
+        ..plan.collector("pc-1", EnrollRole::Device, home)
     }
 }
 
