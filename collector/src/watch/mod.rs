@@ -1,6 +1,7 @@
 //! Looking at the endpoint: logs that grow, rotate and vanish, and the facts
 //! of the machine. Read-only; nothing here scans, triggers or locks anything.
 
+mod beginning;
 // Only Windows has these, but every machine tests them.
 #[cfg(any(windows, test))]
 pub(crate) mod boot_story;

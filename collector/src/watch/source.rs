@@ -6,73 +6,31 @@
 //! another one than before.
 
 use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use kbwatch_proto::event::UpdateEvent;
 use kbwatch_proto::words::SourceKind;
 
-use crate::parse::{FileKind, ParseCounts};
+use crate::parse::ParseCounts;
 use crate::remember::RememberedFile;
 use crate::watch::file_id::Signature;
 use crate::watch::losses::Losses;
 use crate::watch::opened::Opened;
 use crate::watch::text_file::{FollowedFile, Reading};
 
+pub(crate) use self::plan::{Archives, SourcePlan};
+
 use self::listing::Listing;
 use self::presence::{Presence, Trouble};
 
 mod listing;
+mod plan;
 pub(crate) mod presence;
 mod reading;
 mod rotation;
 
 /// Bytes read per look, so that one long backlog does not starve the rest.
 pub(crate) const READ_BUDGET: u64 = 256 * 1024;
-
-/// What a source is and where it lies.
-#[derive(Debug, Clone)]
-pub(crate) struct SourcePlan {
-    /// Configuration key.
-    pub(crate) name: &'static str,
-    pub(crate) path: PathBuf,
-    /// Found from the content where it is not given.
-    pub(crate) kind: Option<FileKind>,
-    pub(crate) replaced_whole: bool,
-    /// Which files beside it belong to it.
-    pub(crate) archives: Archives,
-    /// One of those further logs that may be missing without a word.
-    pub(crate) is_optional: bool,
-    /// Nobody named it, and not every machine has it.
-    pub(crate) is_default: bool,
-}
-
-impl SourcePlan {
-    /// Whether someone should look if it is not there.
-    pub(super) fn is_expected(&self) -> bool {
-        !self.is_optional && !self.is_default
-    }
-
-    /// What its memory is kept under: several further logs share one name.
-    pub(crate) fn key(&self) -> String {
-        if self.is_optional {
-            format!("{} {}", self.name, self.path.display())
-        } else {
-            self.name.to_owned()
-        }
-    }
-}
-
-/// What a log's former files are called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Archives {
-    /// It has none.
-    None,
-    /// `CbsPersist_YYYYMMDDhhmmss.log`, the moment of rotation in UTC.
-    CbsPersist,
-    /// One, called as the log with `.bak` after it.
-    Backup,
-}
 
 /// One log through all its files.
 #[derive(Debug)]
@@ -160,14 +118,7 @@ impl Source {
 
     /// Which log it is in the words of all stages.
     pub(crate) fn kind(&self) -> SourceKind {
-        match self.plan.name {
-            "dism_log" => SourceKind::Dism,
-            "event_xml" => SourceKind::EventLog,
-            "installed_updates" => SourceKind::InstalledUpdates,
-            "windows_update_log" => SourceKind::WindowsUpdate,
-            "more" => kind_by_name(&self.plan.path),
-            _ => SourceKind::Cbs,
-        }
+        self.plan.source_kind()
     }
 
     /// Looks for changes and reads what is new, archives first. A file that
@@ -342,23 +293,4 @@ fn is_absence(error: &io::Error) -> bool {
         error.kind(),
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
     )
-}
-
-/// Which log a further one is, by its name: lines are counted before any is
-/// read.
-fn kind_by_name(path: &Path) -> SourceKind {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let name = name
-        .rsplit('\\')
-        .next()
-        .unwrap_or_default()
-        .to_ascii_lowercase();
-    match name.as_str() {
-        "reportingevents.log" => SourceKind::ReportingEvents,
-        "checksur.log" => SourceKind::CheckSur,
-        "windowsupdate.log" => SourceKind::WindowsUpdate,
-        _ if name.starts_with("wua") || name.starts_with("updates") => SourceKind::ConfigMgr,
-        _ if name.starts_with("setupdiag") => SourceKind::SetupDiag,
-        _ => SourceKind::Setup,
-    }
 }

@@ -8,18 +8,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use kbwatch_proto::event::UpdateEvent;
-use kbwatch_proto::words::SourceKind;
 
 use crate::parse::{FileKind, PARSER_VERSION, ParseCounts, ParserCheckpoint, TextParser};
 use crate::remember::RememberedFile;
+use crate::watch::beginning::Beginning;
 use crate::watch::file_id::{FileId, Fingerprint, Signature};
 use crate::watch::opened::Opened;
 use crate::watch::progress::{Mark, Progress};
 
+mod events;
+mod identity;
 mod reading;
-
-/// How many times the room for events may exceed what was last needed.
-const MOST_SPARE_ROOM: usize = 4;
 
 /// What all files of a source have in common.
 #[derive(Debug, Clone)]
@@ -58,6 +57,7 @@ pub(crate) struct FollowedFile {
     pub(crate) path: PathBuf,
     id: FileId,
     fingerprint: Fingerprint,
+    pub(crate) beginning: Beginning,
     parsing: Parsing,
     /// Bytes handed to the parser.
     fed: u64,
@@ -94,6 +94,7 @@ impl FollowedFile {
             path: path.to_owned(),
             id: opened.signature.id,
             fingerprint: Fingerprint::of(&opened.head),
+            beginning: Beginning::default(),
             parsing: Parsing::Waiting(None),
             fed: 0,
             len: opened.signature.len,
@@ -131,6 +132,7 @@ impl FollowedFile {
             path: memory.path,
             id: memory.id,
             fingerprint: memory.fingerprint,
+            beginning: Beginning::default(),
             parsing,
             fed: durable.checkpoint.offset,
             len: durable.checkpoint.offset,
@@ -164,36 +166,6 @@ impl FollowedFile {
         }
     }
 
-    /// Whether an open file is this one: grown or unchanged, and unchanged if
-    /// such files are replaced whole.
-    pub(crate) fn is(&self, opened: &Opened, reading: &Reading) -> bool {
-        // An empty file resembles every file: one that is done with is no
-        // other that got its id since.
-        let resembles = self.fingerprint.says_something() || !self.finished;
-        self.id == opened.signature.id
-            && resembles
-            && self.fingerprint.matches(&opened.head)
-            && opened.signature.len >= self.fed
-            && (!reading.replaced_whole || self.version == Some(opened.signature))
-    }
-
-    /// Whether an open cabinet holds this log: it begins as this one did and
-    /// is at least as long as what was read of it.
-    pub(crate) fn is_packed_as(&self, opened: &Opened) -> bool {
-        opened.is_packed()
-            && self.fingerprint.says_something()
-            && self.fingerprint.matches(&opened.head)
-            && opened.signature.len >= self.fed
-    }
-
-    /// It has another name now, or was packed.
-    pub(crate) fn move_to(&mut self, path: &Path, opened: &Opened) {
-        path.clone_into(&mut self.path);
-        self.id = opened.signature.id;
-        self.missed_scans = 0;
-        self.unpacking = None;
-    }
-
     /// Whether nothing was written since it was read to its end.
     pub(crate) fn is_unchanged(&self, signature: Signature) -> bool {
         self.seen == Some(signature)
@@ -202,24 +174,6 @@ impl FollowedFile {
     /// When it was last written, as of the last look to its end.
     pub(crate) fn modified_ms(&self) -> Option<i64> {
         self.seen.map(Signature::modified_ms)
-    }
-
-    pub(crate) fn has_id(&self, id: FileId) -> bool {
-        self.id == id
-    }
-
-    /// An archive that was done with is still being written: its last records
-    /// were flushed after it had been renamed.
-    pub(crate) fn reopen_if_grown(&mut self, len: u64) {
-        if !self.finished || self.fed == 0 || len <= self.fed {
-            return;
-        }
-        self.finished = false;
-        self.len = len;
-        self.parsing = Parsing::Waiting(Some(ParserCheckpoint {
-            offset: self.fed,
-            ..ParserCheckpoint::default()
-        }));
     }
 
     pub(crate) fn is_finished(&self) -> bool {
@@ -255,34 +209,6 @@ impl FollowedFile {
     /// Whether everything in it was read and its last record closed.
     pub(crate) fn is_settled(&self) -> bool {
         self.grew_at_ms.is_none() && self.lag_bytes() == 0
-    }
-
-    /// Events that no batch has taken yet.
-    pub(crate) fn open_events(&self) -> usize {
-        self.events.len()
-    }
-
-    /// Hands over the events, with their times as far as the log tells them;
-    /// those of the history that are from before `oldest_ms` are left out.
-    /// Returns how many.
-    pub(crate) fn take_events(&mut self, oldest_ms: i64, out: &mut Vec<UpdateEvent>) -> u64 {
-        self.resolve_times();
-        let history = std::mem::take(&mut self.history_events);
-        let before = self.events.len();
-        if history > 0 {
-            let mut number = 0;
-            self.events.retain(|event| {
-                number += 1;
-                number > history || is_recent(event, oldest_ms)
-            });
-        }
-        let skipped = before - self.events.len();
-        out.append(&mut self.events);
-        // Room for as many again, not for as many as ever were.
-        if self.events.capacity() > MOST_SPARE_ROOM * before {
-            self.events.shrink_to(before);
-        }
-        skipped as u64
     }
 
     /// What was read so far is in batches up to `seq`, or needed none.
@@ -324,14 +250,4 @@ impl FollowedFile {
             _ => ParseCounts::default(),
         }
     }
-}
-
-/// Whether an event is young enough to matter. A list of what is installed is
-/// about today, however old its rows.
-fn is_recent(event: &UpdateEvent, oldest_ms: i64) -> bool {
-    event.source_kind == SourceKind::InstalledUpdates
-        || event
-            .occurred_at_ms
-            .or(event.printed_at_ms)
-            .is_none_or(|at_ms| at_ms >= oldest_ms)
 }

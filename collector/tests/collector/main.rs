@@ -5,6 +5,8 @@ mod archives;
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod beginnings;
+#[cfg(test)]
 mod bounded;
 #[cfg(test)]
 mod carry;

@@ -8,6 +8,7 @@ use kbwatch_proto::unreadable::Unreadable;
 
 use super::presence::reason;
 use super::{Archives, Moment, Source, is_absence};
+use crate::watch::beginning::archive_time;
 use crate::watch::file_id::{FileId, Signature};
 use crate::watch::losses::Losses;
 use crate::watch::opened::Opened;
@@ -71,6 +72,7 @@ impl Source {
         self.set_vanished_aside(&present);
         self.give_up_strays(moment, MAX_MISSED_SCANS);
         self.archived.sort_by(|a, b| a.path.cmp(&b.path));
+        self.note_beginnings();
         self.note_locked_archive(unsettled.reason, moment.now_ms);
         if !self.strays.is_empty() {
             self.listing.ask();
@@ -89,6 +91,23 @@ impl Source {
                 backup.push(".bak");
                 path.as_os_str().eq_ignore_ascii_case(&backup)
             }
+        }
+    }
+
+    /// Tells each file when the one before it was rotated away: then it began.
+    fn note_beginnings(&mut self) {
+        if self.plan.archives != Archives::CbsPersist {
+            return;
+        }
+        let mut rotated_ms = None;
+        for file in &mut self.archived {
+            file.beginning.note_rotation(rotated_ms);
+            rotated_ms = archive_time(&file.path).flatten();
+        }
+        // One that is still looked for may be the one before.
+        let is_sure = self.strays.is_empty();
+        if let Some(live) = &mut self.live {
+            live.beginning.note_rotation(rotated_ms.filter(|_| is_sure));
         }
     }
 
@@ -171,41 +190,5 @@ impl Source {
         self.closed_counts.add(counts);
         file.close();
         self.skipped_events += file.take_events(moment.oldest_ms, &mut self.ready);
-    }
-}
-
-/// `None` where a file is no archive of CBS.log; else the moment of rotation,
-/// which its name states in UTC, in milliseconds.
-#[expect(
-    clippy::option_option,
-    reason = "no archive, and an archive without a time"
-)]
-fn archive_time(path: &Path) -> Option<Option<i64>> {
-    let name = path.file_name()?.to_str()?.to_ascii_lowercase();
-    let name = name.strip_prefix("cbspersist_")?;
-    let stamp = name.strip_suffix(".log").or(name.strip_suffix(".cab"))?;
-    let time = jiff::civil::DateTime::strptime("%Y%m%d%H%M%S", stamp).ok();
-    let utc = time.and_then(|time| time.to_zoned(jiff::tz::TimeZone::UTC).ok());
-    Some(utc.map(|utc| utc.timestamp().as_millisecond()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_name_of_an_archive_tells_when_it_ended() {
-        let time = |name: &str| archive_time(Path::new(name));
-        assert_eq!(
-            time("/x/CbsPersist_20230111100000.log"),
-            Some(Some(1_673_431_200_000))
-        );
-        assert_eq!(time("CbsPersist_odd.log"), Some(None));
-        assert_eq!(
-            time("CbsPersist_20230111100000.cab"),
-            Some(Some(1_673_431_200_000))
-        );
-        assert_eq!(time("CBS.log"), None);
-        assert_eq!(time("CbsPersist_20230111100000.tmp"), None);
     }
 }

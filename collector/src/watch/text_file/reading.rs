@@ -39,6 +39,7 @@ impl FollowedFile {
             return Ok(0);
         }
         self.fingerprint = Fingerprint::of(&opened.head);
+        self.beginning.note_head(&opened.head);
         let mut read = 0;
         while read < budget {
             let most = CHUNK_LEN.min(usize::try_from(budget - read).unwrap_or(CHUNK_LEN));
@@ -195,12 +196,6 @@ impl FollowedFile {
     fn date_what_was_closed(&mut self) {
         if self.fed <= self.history_len {
             self.history_events = self.events.len();
-        }
-    }
-
-    pub(super) fn resolve_times(&mut self) {
-        if let Parsing::Open(parser) = &self.parsing {
-            parser.resolve_times(&mut self.events);
         }
     }
 }
