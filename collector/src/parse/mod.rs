@@ -53,7 +53,7 @@ use self::report::{Report, log_name};
 use self::split::{Line, Splitter};
 
 /// Version of the grammars; stands in every event.
-pub const PARSER_VERSION: u32 = 1;
+pub const PARSER_VERSION: u32 = 2;
 
 /// Whose log it is.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,8 +13,20 @@ const PENDING_REBOOT: [u32; 5] = [
     0x8007_0bc3,
 ];
 
-/// Codes of updates that are not meant for this machine.
-const NOT_APPLICABLE: [u32; 2] = [0x8024_0017, 0x800f_081e];
+/// Codes of updates that are not meant for this machine, or are on it already.
+const NOT_APPLICABLE: [u32; 3] = [0x8024_0017, 0x800f_081e, 0x0024_0006];
+
+/// Codes of work that someone called off, which servicing's own tables do not
+/// know as such: at the screen, through the agent, or by a newer call.
+const CANCELLED: [u32; 7] = [
+    0x8007_04c7,
+    0x8007_04d3,
+    0x8024_0054,
+    0x8024_0055,
+    0x8024_005a,
+    0x8024_005b,
+    0x8024_0063,
+];
 
 /// Codes after which the agent goes on by itself.
 const RETRIED: [u32; 2] = [0x800f_0816, 0x8024_200d];
@@ -29,6 +41,9 @@ pub(crate) fn of_code(code: u32) -> EventResult {
     }
     if RETRIED.contains(&code) {
         return EventResult::Retry;
+    }
+    if CANCELLED.contains(&code) {
+        return EventResult::Cancelled;
     }
     let code = ResultCode(code).canonical();
     if code.is_success() {
@@ -54,6 +69,8 @@ mod tests {
             (0x0024_0005, EventResult::PendingReboot),
             (0x8024_000b, EventResult::Cancelled),
             (0x800f_0820, EventResult::Cancelled),
+            (0x8007_04c7, EventResult::Cancelled),
+            (0x0024_0006, EventResult::NotApplicable),
             (0x8024_0017, EventResult::NotApplicable),
             (0x800f_0816, EventResult::Retry),
             (0x8007_0bc9, EventResult::Fail),

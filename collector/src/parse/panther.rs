@@ -84,6 +84,7 @@ impl<'a> Head<'a> {
             b"Error" => Level::Error,
             b"Warning" => Level::Warning,
             b"Info" | b"Perf" | b"Verbose" | b"Debug" | b"Fatal" => Level::Info,
+            other if printed_at_ms.is_some() => unusual_level(other)?,
             _ => return None,
         };
         let (mut source, mut message) = next_word(rest);
@@ -96,6 +97,18 @@ impl<'a> Head<'a> {
             source,
             message: message.trim_ascii(),
         })
+    }
+}
+
+/// Level behind a whole stamp, in letters that Windows does not use.
+fn unusual_level(word: &[u8]) -> Option<Level> {
+    let is = |level: &[u8]| word.eq_ignore_ascii_case(level);
+    if is(b"error") {
+        Some(Level::Error)
+    } else if is(b"warning") || is(b"warn") {
+        Some(Level::Warning)
+    } else {
+        (is(b"info") || is(b"perf") || is(b"fatal")).then_some(Level::Info)
     }
 }
 
@@ -220,6 +233,15 @@ mod tests {
             let head = Head::read(line).unwrap();
             assert_eq!((head.level, head.source), (Level::Error, &b"CBS"[..]));
         }
+    }
+
+    #[test]
+    fn levels_behind_a_stamp_are_read_in_any_case() {
+        let level = |line| Head::read(line).map(|head| head.level);
+        let stamped = b"2023-01-11 09:00:00, ERROR                 CBS    a";
+        assert_eq!(level(stamped), Some(Level::Error));
+        assert_eq!(level(b"2023-01-11 09:00:00, Nothing here"), None);
+        assert_eq!(level(b"ERROR CBS    a"), None);
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Grammar of setup's logs: MoSetup and Panther, the logs of feature updates.
 //!
 //! Setup logs a great many errors that it lives with. Harm is claimed only for
-//! the verdict on an operation, for a step that could not be executed, and for
-//! the codes of setup itself; one code is one failure of the log's run.
+//! the verdict on the run or on an operation, for a step that could not be
+//! executed, and for the codes of setup itself; one code is one failure of the
+//! log's run.
 
 use kbwatch_proto::words::{EventResult, Phase};
 
@@ -83,15 +84,38 @@ impl SetupGrammar {
         if let Some(step) = scan::after(head.message, b"Operation failed: ") {
             event.operation = text(scan::before(step, b". Error"));
         }
+        if let Some(reported) = reported(head.message) {
+            // Phase and operation of setup, in two halves of a number.
+            let extended = scan::after(reported, b", ").unwrap_or_default();
+            put(
+                &mut event,
+                "extended_code",
+                text(scan::before(extended, b"]")),
+            );
+        }
         put(&mut event, "update_class", "feature update");
         report.tell(event);
         true
     }
 }
 
+/// What setup reports about its run: `SetupHost: Reporting error event ->
+/// [0x80070032, 0x50013]`.
+fn reported(said: &[u8]) -> Option<&[u8]> {
+    scan::after(said, b"Reporting error event -> [")
+}
+
 /// Code of a record that says how an operation ended.
 fn verdict(head: &Head<'_>) -> Option<u32> {
     let said = head.message;
+    if let Some(reported) = reported(said) {
+        // The second number is a phase, or the code that people are shown.
+        let shown = scan::after(reported, b", ").and_then(scan::code);
+        return shown
+            .into_iter()
+            .chain(scan::code(reported))
+            .find(|code| code & 0x8000_0000 != 0);
+    }
     let code = [&b"rror: "[..], b"rror ", b"Result = ", b"hr = "]
         .iter()
         .find_map(|mark| {
@@ -105,7 +129,8 @@ fn verdict(head: &Head<'_>) -> Option<u32> {
     let operation = scan::contains(said, b"Operation failed: ");
     let step = head.level == Level::Error && scan::contains(said, b"::DoExecute: Failed");
     let own = head.level == Level::Error && code & 0xffff_f000 == 0xc190_0000;
-    (operation || step || own).then_some(code)
+    let whole = head.level == Level::Error && said.starts_with(b"CSetupHost::Execute(");
+    (operation || step || own || whole).then_some(code)
 }
 
 /// `Setup phase change: [SetupPhaseUnpack] -> [SetupPhaseInstall]`.
@@ -121,4 +146,28 @@ fn phase_change(head: &Head<'_>, anchor: &Anchor<'_>, report: &mut Report<'_>) -
     }
     report.tell(event);
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_setup_reports_of_its_run_is_the_verdict() {
+        let code = |line: &str| Head::read(line.as_bytes()).as_ref().and_then(verdict);
+        let told = |text: &str| code(&format!("2023-03-06 08:20:07, {text}"));
+        let reported = "Info  MOUPG  SetupHost: Reporting error event -> [0x80070032, 0x50013]";
+        assert_eq!(told(reported), Some(0x8007_0032));
+        let called_off = "Info MOUPG  SetupHost: Reporting error event -> [0x800704D3, 0x800704C7]";
+        assert_eq!(told(called_off), Some(0x8007_04c7));
+        let whole = "Error MOUPG  CSetupHost::Execute(433): Result = 0x80070032";
+        assert_eq!(told(whole), Some(0x8007_0032));
+        for lived_with in [
+            "Error MOUPG  CSetupHost::InitializeSettings(1606): Result = 0x80072EE7",
+            "Info  MOUPG  SetupHost: Reporting error event -> [0x0, 0x0]",
+            "Info  MOUPG  Finalize: Reporting result value: [0xC1900108]",
+        ] {
+            assert_eq!(told(lived_with), None, "{lived_with}");
+        }
+    }
 }

@@ -10,6 +10,7 @@ mod driver;
 mod hash;
 mod head;
 mod hydration;
+mod instants;
 mod memory;
 mod noise;
 mod open;
@@ -20,6 +21,8 @@ mod sfc;
 mod startup;
 mod store;
 mod summary;
+#[cfg(test)]
+mod told;
 mod verdict;
 
 use kbwatch_proto::event::UpdateEvent;
@@ -31,10 +34,10 @@ use self::open::push_open;
 use super::clock::Trust;
 use super::panther::Head;
 use super::pending::Pending;
+use super::report;
 use super::report::{Anchor, Report};
 use super::split::Line;
 use super::time::LastStamp;
-use super::{report, scan, time};
 
 /// Records after which an open event no longer waits for a later one.
 const PATIENCE: u64 = 256;
@@ -180,7 +183,9 @@ impl CbsGrammar {
 
     fn cbs_message(&mut self, message: &[u8], report: &mut Report<'_>) -> bool {
         match message.first() {
-            Some(b'E') => self.exec_message(message, report),
+            Some(b'E') => {
+                self.exec_message(message, report) || self.execution_failed(message, report)
+            }
             Some(b'S') => {
                 let message = message.strip_prefix(b"SQM: ").unwrap_or(message);
                 self.session_message(message, report)
@@ -211,6 +216,7 @@ impl CbsGrammar {
                     || self.summary_line(message, None, report)
             }
             Some(b'I' | b'D') => self.driver_message(message, report),
+            Some(b'U') => self.universal_time(message, report),
             Some(b'(' | b'C' | b'O' | b'L') => self.summary_line(message, None, report),
             _ => false,
         }
@@ -236,22 +242,6 @@ impl CbsGrammar {
             Some(b'T') => self.transaction_message(message, report),
             _ => self.delta_error(message, report),
         }
-    }
-
-    /// `Transaction UoW: {…}`: a time-based id, made when the transaction was.
-    fn transaction_message(&self, message: &[u8], report: &mut Report<'_>) -> bool {
-        let Some(rest) = message.strip_prefix(b"Transaction UoW: ") else {
-            return false;
-        };
-        if let Some((id, _)) = scan::guid(rest) {
-            report.observe(
-                self.record.start.1,
-                self.record.printed_at_ms,
-                time::uuid_instant(&id),
-                (TimeSource::TransactionId, Trust::Later),
-            );
-        }
-        true
     }
 
     /// `Archived backup log: C:\Windows\Logs\CBS\CbsPersist_….cab.`

@@ -21,6 +21,8 @@ const ENDS: &[&[u8]] = &[
     b"resolve package",
     b"load the COMPONENTS hive",
     b"find or add the component family",
+    b"commit CSI transaction",
+    b"commit CBS transaction",
 ];
 
 impl CbsGrammar {
@@ -82,6 +84,7 @@ impl CbsGrammar {
 }
 
 fn is_end(message: &[u8]) -> bool {
+    let message = message.strip_prefix(b"Exec: ").unwrap_or(message);
     let failed = message.strip_prefix(b"Failed to ");
     failed.is_some_and(|rest| ENDS.iter().any(|end| rest.starts_with(end)))
 }

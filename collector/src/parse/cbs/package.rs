@@ -26,6 +26,16 @@ pub(super) fn phase(package: &str, identifier: &str, client: &str) -> Phase {
     }
 }
 
+/// Whether a package goes from these states to one in which it is not in use.
+pub(super) fn is_removal(from: &str, to: &str) -> bool {
+    let in_use = matches!(from, "Installed" | "Permanent" | "Partially Installed");
+    let gone = matches!(
+        to,
+        "Absent" | "Resolved" | "Staged" | "Uninstalled" | "Uninstall Pending"
+    );
+    in_use && gone
+}
+
 /// The package of `Package~..~1.2.3.4.Update.UPD`: everything up to its
 /// four-part version.
 pub(super) fn of_update(text: &str) -> &str {

@@ -55,6 +55,13 @@ impl CbsGrammar {
             self.boot_failure(rest, None, report);
             return true;
         }
+        if rest.starts_with(b"Timed out waiting for") {
+            let mut event = self.begin(report, Phase::RebootCommit, EventResult::Fail);
+            event.hresult = scan::hresult(rest);
+            put(&mut event, "detail", "timed out");
+            report.tell(event);
+            return true;
+        }
         let gave_up = rest.starts_with(b"No progress detected");
         if rest.starts_with(b"Changes to be rolled back")
             || rest.starts_with(b"Rolling back")

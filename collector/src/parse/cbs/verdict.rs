@@ -51,7 +51,7 @@ impl CbsGrammar {
     fn package_completed(&mut self, rest: &[u8], report: &mut Report<'_>) {
         let mut event = self.begin(report, Phase::Install, EventResult::Info);
         self.read_operation(&mut event, rest, report);
-        event.phase = package::phase(&event.package, &event.identifier, &event.client);
+        event.phase = self.phase_of(&event);
         event.hresult = scan::hresult(rest);
         let Some(code) = event.hresult else {
             return;
@@ -160,6 +160,7 @@ impl CbsGrammar {
         }
         let key = self.change_key(&event);
         self.memory.tell_once(key);
+        self.note_removal(&event);
         self.adopt_orphan(event.hresult.unwrap_or_default());
         report.tell(event);
         true
@@ -176,17 +177,36 @@ impl CbsGrammar {
         if !read_change(&mut event, rest) {
             return false;
         }
+        self.note_removal(&event);
         if event.result == EventResult::Fail {
             self.adopt_orphan(event.hresult.unwrap_or_default());
             let key = self.change_key(&event);
             if !self.memory.tell_once(key) {
                 event.result = EventResult::Info;
             }
-        } else {
+        } else if event.result != EventResult::Success || !ends_at_boot(&event, rest) {
             event.result = EventResult::Info;
         }
         report.tell(event);
         true
+    }
+
+    /// The verdict on a package whose change was a removal says no more of it.
+    fn note_removal(&mut self, event: &UpdateEvent) {
+        if event.phase == Phase::Uninstall {
+            self.memory.removed.clone_from(&event.package);
+        } else if self.memory.removed == event.package {
+            self.memory.removed.clear();
+        }
+    }
+
+    /// Phase of a verdict that names a package and no states.
+    fn phase_of(&self, event: &UpdateEvent) -> Phase {
+        if !event.package.is_empty() && self.memory.removed == event.package {
+            Phase::Uninstall
+        } else {
+            package::phase(&event.package, &event.identifier, &event.client)
+        }
     }
 
     fn change_key(&self, event: &UpdateEvent) -> u64 {
@@ -204,6 +224,20 @@ fn run_phase(run: &[u8]) -> Phase {
     } else {
         Phase::CorruptionDetect
     }
+}
+
+/// Whether a change came to its end at a shutdown or a boot, in the state that
+/// was asked for: there is no other verdict on the package then.
+fn ends_at_boot(event: &UpdateEvent, rest: &[u8]) -> bool {
+    let context = scan::listed(rest, b"primitive execution context: ").unwrap_or_default();
+    let context = scan::lead(context, |byte| byte.is_ascii_alphabetic());
+    let current = scan::listed(rest, b"current: ")
+        .map(text)
+        .unwrap_or_default();
+    let reached = current == event.target_state && current != event.start_state;
+    let wanted = matches!(event.target_state.as_str(), "Installed" | "Permanent")
+        || event.phase == Phase::Uninstall && event.target_state == "Absent";
+    matches!(context, b"Startup" | b"Shutdown") && reached && wanted
 }
 
 /// Fields of a package change; false without a status.
@@ -227,6 +261,10 @@ fn read_change(event: &mut UpdateEvent, rest: &[u8]) -> bool {
         event.target_state = value(b"target: ");
     }
     event.client = value(b"client id: ");
-    event.phase = package::phase(&event.package, &event.identifier, &event.client);
+    event.phase = if package::is_removal(&event.start_state, &event.target_state) {
+        Phase::Uninstall
+    } else {
+        package::phase(&event.package, &event.identifier, &event.client)
+    };
     true
 }

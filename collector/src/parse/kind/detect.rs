@@ -56,6 +56,8 @@ struct Columns {
     dism: usize,
     setup: usize,
     update_agent: usize,
+    /// Records with a stamp and none of these writers.
+    nameless: usize,
 }
 
 impl Columns {
@@ -66,7 +68,7 @@ impl Columns {
             b"MOUPG" | b"SP" | b"MIG" | b"CONX" | b"IBS" | b"PANTHR" | b"IBSLIB" | b"SYSPRP"
             | b"MOSETUP" => self.setup += 1,
             b"UA" | b"UpdateAgent" | b"UUP" | b"EXP" => self.update_agent += 1,
-            _ => {}
+            _ => self.nameless += 1,
         }
     }
 
@@ -129,6 +131,8 @@ fn by_lines(text: &[u8], name: &str) -> Option<FileKind> {
     others
         .or_else(|| columns.kind(name))
         .or_else(|| named_setup(text, name))
+        // What only shares the head of records: programs that setup runs.
+        .or_else(|| (columns.nameless > 1).then_some(FileKind::Panther))
         .or(weak)
 }
 
@@ -155,7 +159,15 @@ fn of_line(line: &[u8]) -> Option<FileKind> {
 /// Kind of an excerpt that lost the heads of its records.
 fn of_bare_line(line: &[u8]) -> Option<FileKind> {
     let line = line.trim_ascii();
-    let summary = line.starts_with(b"(p)") || line.starts_with(b"Checking System Update Readiness");
+    let line = line.strip_prefix(b"> ").unwrap_or(line);
+    let starts = [
+        &b"(p)"[..],
+        b"Checking System Update Readiness",
+        b"Startup: ",
+        b"Shtd: ",
+        b"Exec: ",
+    ];
+    let summary = starts.iter().any(|start| line.starts_with(start));
     let servicing = [
         &b"Exec: Processing "[..],
         b"WER: Generating failure report",
