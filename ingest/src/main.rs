@@ -13,6 +13,7 @@ use clap::Parser;
 use clickhouse::Client;
 use kbwatch_ingest::config::{ConfigError, IngestConfig};
 use kbwatch_ingest::journal::await_topic;
+use kbwatch_ingest::metrics::keep_accounts;
 use kbwatch_ingest::pki::{Authority, PkiError, name_of};
 use kbwatch_ingest::receive::{Gate, ReceiveError, check_certificates};
 use kbwatch_ingest::status::{self, Readiness};
@@ -107,7 +108,10 @@ async fn receive_into_kafka(config: IngestConfig) -> Outcome {
     let gate = Gate::open(config.receive.clone()).await?;
     let journal = Journal::kafka(&config.kafka).await?;
     serves.send_replace(true);
-    gate.serve(journal, metrics, shutdown).await?;
+    let accounts = keep_accounts(&config.store, &config.clickhouse.client(), &metrics);
+    let received = gate.serve(journal, metrics, shutdown).await;
+    accounts.end().await;
+    received?;
     ended(status).await
 }
 

@@ -5,7 +5,7 @@ use kbwatch_clickhouse_migrations::{Migration, migrations};
 
 pub use kbwatch_clickhouse_migrations::MigrateError;
 
-const MIGRATIONS: [Migration; 11] = migrations![
+const MIGRATIONS: [Migration; 12] = migrations![
     "0001_update_events",
     "0002_device_facts",
     "0003_presence",
@@ -17,6 +17,7 @@ const MIGRATIONS: [Migration; 11] = migrations![
     "0009_source_lines",
     "0010_update_events_parts",
     "0011_unread_logs",
+    "0012_accounts",
 ];
 
 /// Remembers what was applied.

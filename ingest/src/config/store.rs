@@ -27,6 +27,8 @@ pub struct StoreConfig {
     pub retry_cap_ms: u64,
     /// How often presence is written.
     pub presence_flush_ms: u64,
+    /// How often the accounts of this process are written; 0 for never.
+    pub accounts_flush_ms: u64,
     /// Time for all that is left when the store stops, tries under way included.
     pub grace_ms: u64,
 }
@@ -43,6 +45,7 @@ impl Default for StoreConfig {
             insert_deadline_ms: 30_000,
             retry_cap_ms: 5_000,
             presence_flush_ms: 5_000,
+            accounts_flush_ms: 60_000,
             grace_ms: 20_000,
         }
     }

@@ -84,8 +84,16 @@ pub struct Account {
 impl Account {
     /// Whether everything received is accounted for.
     pub fn balances(&self) -> bool {
+        self.unaccounted() == 0
+    }
+
+    /// How much was received and is nowhere; below zero, how much is somewhere
+    /// and was never received.
+    pub fn unaccounted(&self) -> i64 {
+        let found = self.stored + self.rejected + self.duplicate + self.returned + self.in_flight;
         self.received
-            == self.stored + self.rejected + self.duplicate + self.returned + self.in_flight
+            .cast_signed()
+            .wrapping_sub(found.cast_signed())
     }
 }
 

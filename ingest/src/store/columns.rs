@@ -12,9 +12,6 @@ use super::unpack::Opened;
 /// Columns of a block: all of the table but `stored_at`.
 const COLUMNS: usize = 45;
 
-/// Words of a closed vocabulary, at most.
-const CLOSED: usize = 64;
-
 const TIME: &str = "DateTime64(3, 'UTC')";
 
 /// Numbers that a record may not state, in the order of [`numbers`].
@@ -82,12 +79,18 @@ pub(super) fn events_block(batches: &[Opened], order: &[Place]) -> (Vec<&'static
     columns.finish(order.len())
 }
 
-/// Shared numbers of the closed vocabularies' words.
-struct Closed([Known; 5]);
+/// Shared numbers of the closed vocabularies' words, by their places in them.
+#[derive(Default)]
+struct Closed([Vec<Option<u32>>; 5]);
 
-impl Default for Closed {
-    fn default() -> Self {
-        Self(std::array::from_fn(|_| Known::of(CLOSED)))
+impl Closed {
+    /// The number of a word, looked up once per group.
+    fn number(&mut self, column: usize, place: usize, find: impl FnOnce() -> u32) -> u32 {
+        let known = &mut self.0[column];
+        if known.len() <= place {
+            known.resize(place + 1, None);
+        }
+        *known[place].get_or_insert_with(find)
     }
 }
 
@@ -134,16 +137,16 @@ impl Columns {
         vocabulary: &mut Vocabulary<'_>,
     ) {
         let quality = time_quality(row, received_at_ms);
-        let words: [(u32, TextOf); 5] = [
-            (row.source_kind as u32, |row, _| row.source_kind.as_str()),
-            (row.phase as u32, |row, _| row.phase.as_str()),
-            (row.result as u32, |row, _| row.result.as_str()),
-            (row.time_source as u32, |row, _| row.time_source.as_str()),
-            (quality as u32, |_, quality| quality.as_str()),
+        let words: [(usize, TextOf); 5] = [
+            (row.source_kind as usize, |row, _| row.source_kind.as_str()),
+            (row.phase as usize, |row, _| row.phase.as_str()),
+            (row.result as usize, |row, _| row.result.as_str()),
+            (row.time_source as usize, |row, _| row.time_source.as_str()),
+            (quality as usize, |_, quality| quality.as_str()),
         ];
         for (column, (word, text)) in words.into_iter().enumerate() {
             let find = || vocabulary.number(text(row, quality).as_bytes());
-            let number = closed.0[column].number(word + 1, find);
+            let number = closed.number(column, word, find);
             self.closed[column].push(number, vocabulary);
         }
     }

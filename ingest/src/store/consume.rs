@@ -24,7 +24,7 @@ use super::acknowledge::{Ack, Progress};
 use super::dead_letter::DeadLetter;
 use super::gaps::{Expected, Fit};
 use super::handover::{Handover, commit};
-use super::pipeline::{Content, Taken};
+use super::taken::{Content, Taken};
 use crate::Metrics;
 use crate::config::{KafkaConfig, StoreConfig};
 use crate::journal::JournalError;

@@ -10,18 +10,25 @@ use std::time::Duration;
 use clickhouse::error::Error;
 use clickhouse::insert::Insert;
 use clickhouse::{Client, Compression};
+use prost::bytes::Bytes;
 use tokio::time::Instant;
 use tracing::{debug, error, warn};
 
 use super::batch::Closed;
 use super::patience::Patience;
+use super::refused::Refused;
 use super::rows::{FactsRow, LetterRow};
+use super::unpack::Opened;
 use crate::Metrics;
 use crate::config::StoreConfig;
 use crate::metrics::Reason;
 
 /// First pause between two tries; it doubles up to the configured cap.
 const FIRST_PAUSE_MS: u64 = 100;
+
+/// An insert that passes more slowly hangs: each second of it is allowed for
+/// besides the deadline that every insert has.
+const SLOWEST_BYTES_PER_S: u64 = 4 * 1024 * 1024;
 
 /// Tries after which a person should look.
 const ALARMING_TRIES: u32 = 20;
@@ -50,6 +57,16 @@ impl Table {
             Self::Letters => "dead_letters",
         }
     }
+
+    /// Bytes that a group sends here, about.
+    fn bytes(self, group: &Closed) -> usize {
+        match self {
+            Self::Events => group.block.iter().map(Bytes::len).sum(),
+            // Few and short.
+            Self::Facts => 0,
+            Self::Letters => group.batches.iter().map(Opened::letter_len).sum(),
+        }
+    }
 }
 
 /// Writes groups, one after the other.
@@ -57,6 +74,7 @@ impl Table {
 pub(crate) struct Writer {
     pub(crate) client: Client,
     pub(crate) config: StoreConfig,
+    pub(crate) refused: Refused,
     pub(crate) metrics: Metrics,
 }
 
@@ -89,8 +107,9 @@ impl Writer {
         token: &str,
         patience: &mut Patience,
     ) -> Result<(), GaveUp> {
-        let limit = Duration::from_millis(self.config.insert_deadline_ms);
+        let limit = self.deadline(table.bytes(group));
         let mut tries = 0;
+        let mut refusal = None;
         loop {
             tries += 1;
             let started = Instant::now();
@@ -109,6 +128,7 @@ impl Writer {
                 let (table, source) = (table.name(), failure);
                 return Err(GaveUp { table, source });
             }
+            refusal.get_or_insert_with(|| self.refused.begin());
             self.metrics.insert_retries.inc();
             if tries == ALARMING_TRIES {
                 error!(table = table.name(), tries, %failure, "ClickHouse keeps refusing an insert");
@@ -117,6 +137,12 @@ impl Writer {
             }
             patience.pause(self.pause_after(tries)).await;
         }
+    }
+
+    /// A large insert has more time than a small one.
+    fn deadline(&self, bytes: usize) -> Duration {
+        let passing_ms = bytes as u64 * 1000 / SLOWEST_BYTES_PER_S;
+        Duration::from_millis(self.config.insert_deadline_ms + passing_ms)
     }
 
     /// Full jitter under a ceiling that doubles.

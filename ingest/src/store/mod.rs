@@ -10,6 +10,7 @@ mod columns;
 mod consume;
 mod dead_letter;
 mod gaps;
+mod gather;
 mod handover;
 mod insert;
 pub mod letters;
@@ -17,13 +18,16 @@ mod native;
 mod patience;
 mod pipeline;
 mod presence;
+mod refused;
 mod replay;
 mod rows;
 mod source_lines;
+mod taken;
 mod time_quality;
 mod unpack;
 mod unpark;
 mod vouch;
+mod write;
 
 use clickhouse::Client;
 use tokio::sync::{mpsc, watch};
@@ -32,8 +36,10 @@ use crate::Metrics;
 use crate::config::{KafkaConfig, StoreConfig};
 use crate::journal::Entry;
 use crate::kafka::ensure_topic;
+use crate::metrics::keep_accounts;
 use consume::consume;
-use pipeline::{JournalEnd, run_pipeline};
+use pipeline::run_pipeline;
+use taken::JournalEnd;
 
 pub use pipeline::StoreError;
 pub use replay::{ReplayError, Replayed, replay};
@@ -53,6 +59,19 @@ pub enum Feed {
 /// # Errors
 /// See [`StoreError`]; whatever was not stored was not acknowledged either.
 pub async fn run(
+    config: StoreConfig,
+    feed: Feed,
+    client: Client,
+    metrics: Metrics,
+    shutdown: watch::Receiver<bool>,
+) -> Result<(), StoreError> {
+    let accounts = keep_accounts(&config, &client, &metrics);
+    let outcome = take_and_store(config, feed, client, metrics, shutdown).await;
+    accounts.end().await;
+    outcome
+}
+
+async fn take_and_store(
     config: StoreConfig,
     feed: Feed,
     client: Client,

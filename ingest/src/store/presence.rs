@@ -74,6 +74,10 @@ impl Presence {
     /// Notes a sign of life.
     pub(crate) fn note(&mut self, heard: Heard) {
         self.lines.note(&heard);
+        self.note_presence(heard);
+    }
+
+    fn note_presence(&mut self, heard: Heard) {
         match self.heard.get_mut(&heard.device_id) {
             None => {
                 self.heard.insert(heard.device_id.clone(), heard);
@@ -105,6 +109,14 @@ impl Presence {
         if let Err(failure) = counted.unwrap_or(Err(Error::TimedOut)) {
             warn!(%failure, "lines by source are late");
         }
+    }
+
+    /// Takes back what an earlier flush could not write.
+    pub(crate) fn take_back(&mut self, left: Self) {
+        for heard in left.heard.into_values() {
+            self.note_presence(heard);
+        }
+        self.lines.take_back(left.lines);
     }
 
     /// Counts what a stopping store could not write.
@@ -232,6 +244,17 @@ mod tests {
         let mut presence = Presence::default();
         presence.note(heard(1, Some(7)));
         presence.note(heard(2, None));
+        let known = &presence.heard["pc-1"];
+        assert_eq!(known.received_at_ms, 2);
+        assert_eq!(known.health.as_ref().unwrap().lag_bytes, 7);
+    }
+
+    #[test]
+    fn what_could_not_be_written_gives_way_to_what_was_heard_since() {
+        let (mut left, mut presence) = (Presence::default(), Presence::default());
+        left.note(heard(1, Some(7)));
+        presence.note(heard(2, None));
+        presence.take_back(left);
         let known = &presence.heard["pc-1"];
         assert_eq!(known.received_at_ms, 2);
         assert_eq!(known.health.as_ref().unwrap().lag_bytes, 7);

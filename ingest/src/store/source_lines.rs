@@ -47,9 +47,20 @@ impl LineBook {
             return;
         }
         let run = Run::of(&heard.device_id, health);
+        self.note_run(run, heard.received_at_ms, health.sources.clone());
+    }
+
+    /// Takes back what an earlier flush could not write.
+    pub(super) fn take_back(&mut self, left: Self) {
+        for (run, (received_at_ms, sources)) in left.told {
+            self.note_run(run, received_at_ms, sources);
+        }
+    }
+
+    fn note_run(&mut self, run: Run, received_at_ms: i64, sources: Vec<SourceLines>) {
         let known = self.told.entry(run).or_default();
-        if heard.received_at_ms >= known.0 {
-            *known = (heard.received_at_ms, health.sources.clone());
+        if received_at_ms >= known.0 {
+            *known = (received_at_ms, sources);
         }
     }
 

@@ -18,7 +18,7 @@ use tracing::{info, warn};
 
 use super::acknowledge::Ack;
 use super::dead_letter::Parked;
-use super::pipeline::{Content, Taken};
+use super::taken::{Content, Taken};
 
 /// Sends every parked record that can be opened by now. What cannot be read
 /// back, each row within `limit`, stays parked for the next start; so does what

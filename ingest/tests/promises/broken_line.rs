@@ -13,6 +13,8 @@ use tokio::sync::Notify;
 /// What happens to one insert of events.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Fault {
+    /// None, this time.
+    Pass,
     /// ClickHouse never sees it.
     LoseRequest,
     /// ClickHouse has it; the store is not told.

@@ -79,6 +79,7 @@ pub(crate) fn quick_store() -> StoreConfig {
         group_age_ms: 20,
         retry_cap_ms: 200,
         presence_flush_ms: 50,
+        accounts_flush_ms: 50,
         grace_ms: 500,
         ..StoreConfig::default()
     }

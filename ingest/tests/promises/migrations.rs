@@ -18,7 +18,7 @@ async fn migrating_again_or_from_two_places_at_once_changes_nothing() {
         .fetch_one()
         .await
         .unwrap();
-    assert_eq!(applied, 11);
+    assert_eq!(applied, 12);
 }
 
 #[tokio::test(flavor = "multi_thread")]

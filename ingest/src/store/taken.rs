@@ -1,0 +1,71 @@
+//! What the store takes, and from where: the journal, and beside it what an
+//! older store parked.
+
+use kbwatch_proto::journal::JournalRecord;
+use tokio::sync::mpsc;
+
+use super::acknowledge::Ack;
+use super::dead_letter::{DeadLetter, Parked};
+use crate::journal::Entry;
+
+/// What the journal gives to the store.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    pub(crate) content: Content,
+    pub(crate) ack: Ack,
+}
+
+/// A record, or what is left of one.
+#[derive(Debug)]
+pub(crate) enum Content {
+    /// A record, and its bytes where it came in bytes.
+    Record(Box<JournalRecord>, Option<Vec<u8>>),
+    /// A record that an older store parked.
+    Parked(Box<JournalRecord>, Parked),
+    /// Bytes that are no record.
+    Unreadable(DeadLetter),
+}
+
+impl From<Entry> for Taken {
+    fn from(entry: Entry) -> Self {
+        Self {
+            content: Content::Record(Box::new(entry.record), None),
+            ack: Ack::Receipt {
+                waiting: entry.durable,
+                room: entry.room,
+            },
+        }
+    }
+}
+
+/// Where batches come from: the journal, and beside it what was parked.
+pub(crate) struct Source {
+    pub(crate) journal: JournalEnd,
+    pub(crate) parked: mpsc::Receiver<Taken>,
+}
+
+/// The store's end of the journal.
+pub(crate) enum JournalEnd {
+    Memory(mpsc::Receiver<Entry>),
+    Consumer(mpsc::Receiver<Taken>),
+}
+
+impl JournalEnd {
+    async fn next(&mut self) -> Option<Taken> {
+        match self {
+            Self::Memory(entries) => entries.recv().await.map(Taken::from),
+            Self::Consumer(taken) => taken.recv().await,
+        }
+    }
+}
+
+impl Source {
+    /// Ends with the journal: what is still parked then waits for the next
+    /// start.
+    pub(super) async fn next(&mut self) -> Option<Taken> {
+        tokio::select! {
+            taken = self.journal.next() => taken,
+            Some(taken) = self.parked.recv() => Some(taken),
+        }
+    }
+}
