@@ -8,6 +8,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             "events.proto",
             "journal.proto",
             "carry.proto",
+            "enrolment.proto",
         ],
         ["proto"],
     )?;

@@ -13,6 +13,7 @@ pub mod carry;
 pub mod check_command;
 pub mod config;
 pub mod credentials;
+pub mod enroll;
 pub mod identity;
 pub mod import;
 pub mod logging;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use kbwatch_collector::carry::{self, CarryArgs};
 use kbwatch_collector::check_command::{self, CheckArgs};
+use kbwatch_collector::enroll::{self, EnrollArgs};
 use kbwatch_collector::import::{self, ImportArgs};
 use kbwatch_collector::logging::log_to_stderr;
 use kbwatch_collector::parse_command::{self, ParseArgs};
@@ -40,6 +41,8 @@ enum Command {
     /// Take batches across an air gap in one file, and receipts back.
     Carry(CarryArgs),
     Check(CheckArgs),
+    /// Get a certificate for this device, with a token of the operators.
+    Enroll(EnrollArgs),
     /// Runs as a Windows service: for the service control manager, not for
     /// people.
     #[cfg(windows)]
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         Command::Import(args) => import::run(&args),
         Command::Carry(args) => carry::run(&args),
         Command::Check(args) => check_command::run(&args),
+        Command::Enroll(args) => enroll::run(&args),
         #[cfg(windows)]
         Command::Service(args) => kbwatch_collector::windows::service::run(args),
     }

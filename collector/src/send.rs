@@ -22,7 +22,7 @@ use crate::pipeline::Collector;
 
 mod backoff;
 pub(crate) mod deliver;
-mod dial;
+pub(crate) mod dial;
 mod stream;
 pub(crate) mod why;
 

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use kbwatch_ingest::config::{IngestConfig, TlsConfig};
 use kbwatch_ingest::journal::{describe, lag};
 use kbwatch_ingest::migrate;
-use kbwatch_ingest::receive::{check_certificates, running_out};
+use kbwatch_ingest::receive::{check_certificates, running_out, without_list};
 use tokio::net::TcpListener;
 
 use crate::{Outcome, told};
@@ -107,6 +107,16 @@ fn validity(tls: &TlsConfig) -> Finding {
             what: named.join("; "),
             remedy: "renew the certificate; a running gateway takes it up by itself",
         };
+    }
+    match without_list(tls) {
+        Ok(unlisted) if !unlisted.is_empty() => {
+            return Finding::Bad {
+                what: format!("no revocation list of {}", unlisted.join("; ")),
+                remedy: "add it to receive.tls.client_crl: nobody whom it signed for is let in",
+            };
+        }
+        Ok(_) => {}
+        Err(error) => return failed(&error, "look at receive.tls"),
     }
     if !named.is_empty() {
         return Finding::Note(format!("they fit each other; {}", named.join("; ")));

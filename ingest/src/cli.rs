@@ -1,8 +1,12 @@
 //! The command line, as its help shows it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+
+/// Longest time for which a token is good.
+const MAX_VALID_MINUTES: u64 = 90 * 24 * 60;
 
 /// Receives sealed batches of update events from collectors and stores them in
 /// ClickHouse.
@@ -117,10 +121,13 @@ fn letter_id(text: &str) -> Result<String, &'static str> {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct PkiArguments {
+    #[command(subcommand)]
+    pub(crate) command: Option<PkiCommand>,
     /// Folder of ca.pem and ca.key, and of all that is made.
-    #[arg(long, value_name = "FOLDER")]
-    pub(crate) folder: PathBuf,
+    #[arg(long, value_name = "FOLDER", required = true)]
+    pub(crate) folder: Option<PathBuf>,
     /// Host name or address that the gateway answers to; makes gateway.pem and
     /// gateway.key. May be repeated.
     #[arg(long, value_name = "HOST")]
@@ -138,6 +145,65 @@ pub(crate) struct PkiArguments {
     pub(crate) revoke: Vec<PathBuf>,
 }
 
+impl PkiArguments {
+    /// The authority's folder.
+    pub(crate) fn folder(&self) -> &Path {
+        // Required wherever it is asked for.
+        self.folder.as_deref().unwrap_or(Path::new("."))
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PkiCommand {
+    /// Gives out one-time tokens, with which devices enrol.
+    ///
+    /// Prints a line `ID TOKEN` for each device. A token is good for one
+    /// certificate of that device, for a key that never leaves it:
+    /// `kbwatch-collector enroll`. It is shown here and never again; only its hash
+    /// is kept, in the folder `tokens` beside the authority. Run this as the user
+    /// that the gateway runs as, whose `[receive.enrolment]` names the folder.
+    Token(TokenArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TokenArguments {
+    /// Folder of ca.pem and ca.key.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) folder: PathBuf,
+    /// Device that may enrol. May be repeated.
+    #[arg(long, value_name = "ID", required_unless_present = "devices")]
+    pub(crate) device: Vec<String>,
+    /// File with ids of devices, one a line; `-` reads standard input.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) devices: Option<PathBuf>,
+    /// Branch at which they stand, written into their certificates: a gateway
+    /// may bound what a branch sends.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) branch: Option<String>,
+    /// For how long the tokens are good: 30m, 24h, 7d; at most 90d.
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = validity)]
+    pub(crate) valid: Duration,
+}
+
+/// A time as people write it.
+fn validity(text: &str) -> Result<Duration, &'static str> {
+    let refused = "write minutes, hours or days, at most 90 days: 30m, 24h, 7d";
+    let (number, unit) = text
+        .split_at_checked(text.len().saturating_sub(1))
+        .ok_or(refused)?;
+    let minutes = match unit {
+        "m" => 1,
+        "h" => 60,
+        "d" => 24 * 60,
+        _ => return Err(refused),
+    };
+    let number: u64 = number.parse().map_err(|_| refused)?;
+    match number.checked_mul(minutes) {
+        Some(minutes @ 1..=MAX_VALID_MINUTES) => Ok(Duration::from_mins(minutes)),
+        _ => Err(refused),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -149,6 +215,41 @@ mod tests {
         assert_eq!(letter_id("00Ff"), Ok("00ff".to_owned()));
         for text in ["", "pc-1", "%", "0x12", &"0".repeat(33)] {
             assert!(letter_id(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_good_for_a_time_that_people_write() {
+        assert_eq!(validity("24h"), Ok(Duration::from_hours(24)));
+        assert_eq!(validity("90d"), Ok(Duration::from_hours(90 * 24)));
+        for text in [
+            "",
+            "h",
+            "24",
+            "0h",
+            "91d",
+            "-1h",
+            "1.5h",
+            "24é",
+            "99999999999999999999d",
+        ] {
+            assert!(validity(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn certificates_need_their_folder_and_tokens_theirs() {
+        for (line, fits) in [
+            ("pki --folder f --device pc-1", true),
+            ("pki --device pc-1", false),
+            ("pki token --folder f --device pc-1", true),
+            ("pki token --folder f --devices -", true),
+            ("pki token --folder f", false),
+            ("pki token --device pc-1", false),
+            ("pki --folder f token --device pc-1", false),
+        ] {
+            let words = std::iter::once("kbwatch-ingest").chain(line.split(' '));
+            assert_eq!(Cli::try_parse_from(words).is_ok(), fits, "{line}");
         }
     }
 

@@ -1,12 +1,12 @@
 //! `kbwatch-ingest receive | store | migrate | check | dead-letters | topics | pki`.
 
+mod certify;
 mod check;
 mod cli;
 mod letters;
 mod topics;
 
 use std::error::Error;
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -14,19 +14,17 @@ use clickhouse::Client;
 use kbwatch_ingest::config::{ConfigError, IngestConfig};
 use kbwatch_ingest::journal::await_topic;
 use kbwatch_ingest::metrics::keep_accounts;
-use kbwatch_ingest::pki::{Authority, PkiError, name_of};
 use kbwatch_ingest::receive::{Gate, ReceiveError, check_certificates};
 use kbwatch_ingest::status::{self, Readiness};
 use kbwatch_ingest::store::{self, Feed};
 use kbwatch_ingest::{Journal, Metrics, migrate};
-use kbwatch_proto::identity::device_id;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::{error, info};
 use tracing_subscriber::EnvFilter;
 
-use cli::{Cli, Command, PkiArguments, Topics};
+use cli::{Cli, Command, Topics};
 
 /// What `sysexits.h` calls wrong usage.
 const EXIT_USAGE: u8 = 64;
@@ -64,7 +62,7 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Outcome {
     let configured = match command {
-        Command::Pki(arguments) => return make_certificates(&arguments),
+        Command::Pki(arguments) => return certify::run(&arguments),
         Command::Receive(ref configured)
         | Command::Store(ref configured)
         | Command::Migrate(ref configured)
@@ -196,62 +194,6 @@ async fn ended(status: Option<JoinHandle<std::io::Result<()>>>) -> Outcome {
     match status {
         Some(status) => Ok(status.await??),
         None => Ok(()),
-    }
-}
-
-fn make_certificates(arguments: &PkiArguments) -> Outcome {
-    let folder = &arguments.folder;
-    // A mistyped folder must not found an authority whose list nobody reads.
-    let authority = if arguments.revoke.is_empty() {
-        Authority::load_or_create(folder)?
-    } else {
-        Authority::load(folder)?
-    };
-    let hosts: Vec<&str> = arguments.server.iter().map(String::as_str).collect();
-    if !hosts.is_empty() {
-        authority.server(&hosts)?.write(folder, "gateway")?;
-    }
-    for id in &arguments.device {
-        checked(id)?;
-        authority.device(id)?.write(folder, id)?;
-    }
-    for id in &arguments.importer {
-        checked(id)?;
-        authority.importer(id)?.write(folder, id)?;
-    }
-    if !arguments.revoke.is_empty() {
-        let told = revoke(&authority, arguments)?;
-        std::io::stdout().write_all(told.as_bytes())?;
-    }
-    info!(folder = %folder.display(), "certificates are there");
-    Ok(())
-}
-
-/// Revokes certificates, and says whose and where the list lies.
-fn revoke(authority: &Authority, arguments: &PkiArguments) -> Result<String, PkiError> {
-    let mut revoked = Vec::new();
-    for path in &arguments.revoke {
-        let read = std::fs::read_to_string(path);
-        revoked.push(read.map_err(|source| PkiError::Keep {
-            path: path.clone(),
-            source,
-        })?);
-    }
-    let certificates: Vec<&str> = revoked.iter().map(String::as_str).collect();
-    let list = authority.revoke(&arguments.folder, &certificates)?;
-    let revoked = certificates.into_iter().map(|certificate| {
-        let name = name_of(certificate)?;
-        Ok(format!("revoked {name}\n"))
-    });
-    let told: String = revoked.collect::<Result<_, PkiError>>()?;
-    Ok(format!("{told}list {}\n", list.display()))
-}
-
-/// An id becomes a file's name: nothing but an id will do.
-fn checked(id: &str) -> Result<(), PkiError> {
-    match device_id(id) {
-        Some(_) => Ok(()),
-        None => Err(PkiError::Id { id: id.to_owned() }),
     }
 }
 

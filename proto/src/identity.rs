@@ -7,6 +7,9 @@ pub const DEVICE_URN: &str = "urn:kbwatch:device:";
 /// Prefix of the URI name that says what else its holder may do.
 pub const ROLE_URN: &str = "urn:kbwatch:role:";
 
+/// Prefix of the URI name that says at which branch its holder stands.
+pub const BRANCH_URN: &str = "urn:kbwatch:branch:";
+
 /// What the name of every device begins with of which somebody handed in logs
 /// without a certificate: it has a page, and counts in no figure of the fleet.
 pub const DROPPED_PREFIX: &str = "dropped-";

@@ -39,6 +39,11 @@ mod generated {
             tonic::include_proto!("kbwatch.carry.v1");
         }
     }
+    pub mod enrolment {
+        pub mod v1 {
+            tonic::include_proto!("kbwatch.enrolment.v1");
+        }
+    }
     pub mod journal {
         pub mod v1 {
             tonic::include_proto!("kbwatch.journal.v1");
@@ -49,6 +54,13 @@ mod generated {
 /// What is carried across an air gap.
 pub mod carry {
     pub use crate::generated::carry::v1::{CarriedPart, CarriedReceipts, Kind, Sealed};
+}
+
+/// How a device without a certificate comes by one.
+pub mod enrolment {
+    pub use crate::generated::enrolment::v1::enrolment_client::EnrolmentClient;
+    pub use crate::generated::enrolment::v1::enrolment_server::{Enrolment, EnrolmentServer};
+    pub use crate::generated::enrolment::v1::{Application, Certificate};
 }
 
 /// The envelope and the gRPC service between collector and gateway.

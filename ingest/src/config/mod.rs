@@ -3,6 +3,7 @@
 //! A configuration is checked whole before a socket opens: [`IngestConfig::check`]
 //! names the key, the value and the remedy.
 
+mod enrolment;
 mod kafka;
 mod kafka_security;
 mod receive;
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub use enrolment::EnrolmentConfig;
 pub use kafka::KafkaConfig;
 pub use kafka_security::{KafkaProtocol, KafkaSecurity, SaslMechanism};
 pub use receive::{ReceiveConfig, TlsConfig, TlsVersion};

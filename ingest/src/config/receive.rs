@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigError, impossible};
+use super::{ConfigError, EnrolmentConfig, impossible};
 
 /// A batch of full size must pass a bucket of four seconds.
 const MIN_BYTES_PER_S: u32 = 512 * 1024;
@@ -26,6 +26,16 @@ pub struct ReceiveConfig {
     /// Bytes of payload that one device may send per second, in the long run; an
     /// importer sixteen times as many.
     pub device_bytes_per_s: u32,
+    /// Bytes of payload that the devices of one branch may send per second, all
+    /// together; none by default.
+    pub branch_bytes_per_s: Option<u32>,
+    /// The same for everybody at this gateway; none by default.
+    pub all_bytes_per_s: Option<u32>,
+    /// List of who stands at which branch, before what certificates say; none by
+    /// default.
+    pub branches: Option<PathBuf>,
+    /// How devices without a certificate come by one; they do not by default.
+    pub enrolment: Option<EnrolmentConfig>,
     /// A batch that is not durable by then is answered with RETRY.
     pub receipt_deadline_ms: u64,
     /// Waiting time that RETRY asks for.
@@ -50,6 +60,10 @@ impl Default for ReceiveConfig {
             window: 32,
             max_in_flight_bytes: 256 * 1024 * 1024,
             device_bytes_per_s: 8 * 1024 * 1024,
+            branch_bytes_per_s: None,
+            all_bytes_per_s: None,
+            branches: None,
+            enrolment: None,
             receipt_deadline_ms: 60_000,
             retry_after_ms: 2_000,
             tls_poll_ms: 5_000,
@@ -116,48 +130,66 @@ impl ReceiveConfig {
                 "4194304 to 4294967295",
             ));
         }
-        if self.device_bytes_per_s < MIN_BYTES_PER_S {
-            return Err(impossible(
-                "receive.device_bytes_per_s",
-                &self.device_bytes_per_s,
-                "at least 524288: a batch may have four times as many; 8388608 suits most",
-            ));
-        }
-        if self.receipt_deadline_ms == 0 {
-            return Err(impossible(
-                "receive.receipt_deadline_ms",
-                &self.receipt_deadline_ms,
-                "at least 1; 60000 suits most",
-            ));
-        }
-        if self.tls_poll_ms == 0 {
-            return Err(impossible(
-                "receive.tls_poll_ms",
-                &self.tls_poll_ms,
-                "at least 1; 5000 suits most",
-            ));
-        }
-        if self.handshake_deadline_ms == 0 {
-            return Err(impossible(
-                "receive.handshake_deadline_ms",
-                &self.handshake_deadline_ms,
-                "at least 1; 10000 suits most",
-            ));
-        }
-        if self.message_deadline_ms == 0 {
-            return Err(impossible(
-                "receive.message_deadline_ms",
-                &self.message_deadline_ms,
-                "at least 1; 120000 suits slow lines",
-            ));
-        }
-        if self.keepalive_s == 0 {
-            return Err(impossible(
-                "receive.keepalive_s",
-                &self.keepalive_s,
-                "at least 1; 120 suits most",
-            ));
+        self.check_rates()?;
+        self.check_times()?;
+        if let Some(enrolment) = &self.enrolment {
+            enrolment.check(self)?;
         }
         Ok(())
+    }
+
+    fn check_rates(&self) -> Result<(), ConfigError> {
+        let rates = [
+            ("receive.device_bytes_per_s", Some(self.device_bytes_per_s)),
+            ("receive.branch_bytes_per_s", self.branch_bytes_per_s),
+            ("receive.all_bytes_per_s", self.all_bytes_per_s),
+        ];
+        let set = rates
+            .into_iter()
+            .filter_map(|(key, rate)| Some((key, rate?)));
+        for (key, rate) in set {
+            if rate < MIN_BYTES_PER_S {
+                return Err(impossible(
+                    key,
+                    &rate,
+                    "at least 524288: a batch may have four times as many; 8388608 suits most",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_times(&self) -> Result<(), ConfigError> {
+        let times = [
+            (
+                "receive.receipt_deadline_ms",
+                self.receipt_deadline_ms,
+                "at least 1; 60000 suits most",
+            ),
+            (
+                "receive.tls_poll_ms",
+                self.tls_poll_ms,
+                "at least 1; 5000 suits most",
+            ),
+            (
+                "receive.handshake_deadline_ms",
+                self.handshake_deadline_ms,
+                "at least 1; 10000 suits most",
+            ),
+            (
+                "receive.message_deadline_ms",
+                self.message_deadline_ms,
+                "at least 1; 120000 suits slow lines",
+            ),
+            (
+                "receive.keepalive_s",
+                self.keepalive_s,
+                "at least 1; 120 suits most",
+            ),
+        ];
+        match times.into_iter().find(|(_, time, _)| *time == 0) {
+            Some((key, time, remedy)) => Err(impossible(key, &time, remedy)),
+            None => Ok(()),
+        }
     }
 }

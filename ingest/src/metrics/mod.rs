@@ -29,7 +29,7 @@ pub struct Reason {
 /// One label: how it went.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Outcome {
-    /// `done` or `failed`.
+    /// `done`, `failed` or `again`.
     pub outcome: &'static str,
 }
 
@@ -69,7 +69,8 @@ pub struct Counts {
     pub(crate) broken: Family<Reason, Counter>,
     pub(crate) streams: Gauge,
     pub(crate) clones: Counter,
-    pub(crate) throttled: Counter,
+    pub(crate) throttled: Family<Reason, Counter>,
+    pub(crate) enrolled: Family<Outcome, Counter>,
     pub(crate) tls_reloads: Family<Outcome, Counter>,
     opened_batches: Counter,
     settled_batches: Family<FateLabel, Counter>,
@@ -115,7 +116,8 @@ impl Default for Counts {
             broken: Family::default(),
             streams: Gauge::default(),
             clones: Counter::default(),
-            throttled: Counter::default(),
+            throttled: Family::default(),
+            enrolled: Family::default(),
             tls_reloads: Family::default(),
             opened_batches: Counter::default(),
             settled_batches: Family::default(),
@@ -173,9 +175,15 @@ impl Metrics {
         self.clones.get()
     }
 
-    /// Batches put off because their sender sends too much.
-    pub fn throttled(&self) -> u64 {
-        self.throttled.get()
+    /// Batches put off because too much is sent, by whom: `device`, `branch` or
+    /// `all`.
+    pub fn throttled(&self, by: &'static str) -> u64 {
+        self.throttled.get_or_create(&Reason { reason: by }).get()
+    }
+
+    /// Certificates given for tokens: `done`, or `again` to the same key.
+    pub fn enrolled(&self, outcome: &'static str) -> u64 {
+        self.enrolled.get_or_create(&Outcome { outcome }).get()
     }
 
     /// Changes of certificate files that were taken up (`done`) or not

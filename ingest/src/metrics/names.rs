@@ -30,8 +30,10 @@ impl Metrics {
             "Identities seen from two peers at once",
             own.clones,
         );
-        let throttled = "Batches put off because their sender sends too much";
+        let throttled = "Batches put off: their device, its branch or all send too much";
         registry.register("throttled_batches", throttled, own.throttled);
+        let enrolled = "Certificates given for tokens; again: an answer had been lost";
+        registry.register("enrolments", enrolled, own.enrolled);
         let unaccounted = "Batches received that are neither answered nor in flight";
         let [batches, _, _] = own.unaccounted;
         registry.register("unaccounted_batches", unaccounted, batches);

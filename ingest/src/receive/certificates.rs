@@ -13,7 +13,9 @@ use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::server::danger::ClientCertVerifier;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{self, RootCertStore, ServerConfig, SupportedProtocolVersion};
+use tracing::warn;
 
+use super::unlisted::without;
 use crate::config::{TlsConfig, TlsVersion};
 
 /// Certificates that cannot be used.
@@ -88,6 +90,9 @@ impl Files {
 /// Who may come in, and what the gateway shows of itself.
 pub(super) struct Guard {
     pub(super) acceptor: TlsAcceptor,
+    /// For whom has no certificate yet: the gateway shows the same, and asks for
+    /// none.
+    pub(super) enrolling: TlsAcceptor,
     verifier: Arc<dyn ClientCertVerifier>,
 }
 
@@ -100,6 +105,13 @@ impl Guard {
             source,
         };
         let verifier = verifier(files, config)?;
+        for authority in without(files, config)? {
+            warn!(
+                authority,
+                "this authority of receive.tls.client_ca has no list in client_crl: \
+                 nobody whom it signed for is let in"
+            );
+        }
         let key = PrivateKeyDer::from_pem_slice(&files.key).map_err(|source| TlsError::File {
             path: config.key.clone(),
             source,
@@ -107,15 +119,22 @@ impl Guard {
         let chain = certificates(&files.cert, &config.cert)?;
         // With a memory of its own for sessions: one that was begun under other
         // files is not resumed, its certificate is looked at again.
-        let mut server = ServerConfig::builder_with_provider(Arc::new(default_provider()))
-            .with_protocol_versions(versions(config.min_version))
-            .map_err(pair)?
+        let builder = || {
+            ServerConfig::builder_with_provider(Arc::new(default_provider()))
+                .with_protocol_versions(versions(config.min_version))
+                .map_err(pair)
+        };
+        let server = builder()?
             .with_client_cert_verifier(verifier.clone())
+            .with_single_cert(chain.clone(), key.clone_key())
+            .map_err(pair)?;
+        let enrolling = builder()?
+            .with_no_client_auth()
             .with_single_cert(chain, key)
             .map_err(pair)?;
-        server.alpn_protocols = vec![b"h2".to_vec()];
         Ok(Self {
-            acceptor: TlsAcceptor::from(Arc::new(server)),
+            acceptor: acceptor(server),
+            enrolling: acceptor(enrolling),
             verifier,
         })
     }
@@ -130,6 +149,11 @@ impl Guard {
         self.verifier.verify_client_cert(leaf, between, now)?;
         Ok(())
     }
+}
+
+fn acceptor(mut server: ServerConfig) -> TlsAcceptor {
+    server.alpn_protocols = vec![b"h2".to_vec()];
+    TlsAcceptor::from(Arc::new(server))
 }
 
 fn versions(least: TlsVersion) -> &'static [&'static SupportedProtocolVersion] {

@@ -16,12 +16,12 @@ use tokio::time::{Instant, Sleep};
 use tonic::{Code, Status, Streaming};
 use tracing::debug;
 
+use super::allowance::{Allowance, TooMuch};
 use super::connection::Caller;
 use super::decide::check_envelope;
 use super::identity::{Denial, Speaker};
 use super::presence::Live;
-use super::rate::Bucket;
-use super::server::Shared;
+use super::shared::Shared;
 use super::waiting::{Handed, Handover, Reply, Waiting};
 use crate::metrics::{Answer, Reason};
 use crate::{now_ms, stopped};
@@ -41,7 +41,7 @@ pub(super) struct Sender {
     /// Its place among the streams of its identity, once that is known.
     pub(super) live: Option<Live>,
     /// What it may still send, once that is known.
-    pub(super) bucket: Option<Bucket>,
+    pub(super) allowance: Option<Allowance>,
     pub(super) local: Option<SocketAddr>,
     pub(super) peer: Option<SocketAddr>,
     /// Under a certificate.
@@ -213,12 +213,10 @@ impl Conversation {
         };
         let reply = Reply::to(&batch, self.shared.config.retry_after_ms);
         // Before anything that costs: rubbish is paid for too.
-        if let Err(wait) = self.spend(bytes, now) {
+        if let Err(much) = self.spend(bytes, now) {
             counted.answered(Answer::Retry);
-            let wait_ms = u32::try_from(wait.as_millis()).unwrap_or(u32::MAX);
-            return Ok(Some(
-                reply.retry_after(wait_ms, "more bytes than one sender may send"),
-            ));
+            let wait_ms = u32::try_from(much.wait.as_millis()).unwrap_or(u32::MAX);
+            return Ok(Some(reply.retry_after(wait_ms, much.reason())));
         }
         if let Err(refusal) = check_envelope(&batch) {
             let reason = refusal.reason();
@@ -258,21 +256,21 @@ impl Conversation {
         if let (None, Some(peer)) = (&sender.live, sender.peer) {
             sender.live = Some(self.shared.enter(speaker, peer.ip())?);
         }
-        if sender.bucket.is_none() {
-            let (id, share) = (&speaker.device_id, speaker.share());
-            sender.bucket = Some(self.shared.rates.bucket(now.into_std(), id, share));
+        if sender.allowance.is_none() {
+            sender.allowance = Some(self.shared.allowance(speaker, now.into_std()));
         }
         speaker.subject_of(batch)
     }
 
     /// Takes bytes off what the sender may send; the error is its waiting time.
-    fn spend(&mut self, bytes: usize, now: Instant) -> Result<(), Duration> {
-        let Some(bucket) = &self.sender.bucket else {
+    fn spend(&mut self, bytes: usize, now: Instant) -> Result<(), TooMuch> {
+        let Some(allowance) = &self.sender.allowance else {
             return Ok(());
         };
-        let spent = bucket.take(now.into_std(), bytes);
-        if spent.is_err() {
-            self.shared.metrics.throttled.inc();
+        let spent = allowance.spend(now.into_std(), bytes);
+        if let Err(much) = &spent {
+            let throttled = &self.shared.metrics.throttled;
+            throttled.get_or_create(&Reason { reason: much.by }).inc();
             self.pause = Some(Box::pin(tokio::time::sleep(PAUSE)));
         }
         spent

@@ -28,7 +28,7 @@ const MAX_HANDSHAKES: usize = 1_024;
 
 /// Pause after the system refused a connection, for example for want of file
 /// handles.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// What every handshake is done with.
 #[derive(Clone)]
@@ -84,7 +84,7 @@ pub(super) fn accept(
 }
 
 /// The next connection, with a place for its handshake.
-async fn next(
+pub(super) async fn next(
     listener: &TcpListener,
     places: &Places,
 ) -> io::Result<(TcpStream, SocketAddr, Place)> {

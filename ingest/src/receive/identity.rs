@@ -5,8 +5,9 @@
 //! pins what it said. Logs of another device are taken from importers alone.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use kbwatch_proto::identity::{DEVICE_URN, ROLE_URN, device_id};
+use kbwatch_proto::identity::{BRANCH_URN, DEVICE_URN, ROLE_URN, device_id};
 use kbwatch_proto::journal::Role;
 use kbwatch_proto::telemetry::Batch;
 use tonic::Status;
@@ -30,6 +31,8 @@ pub struct Speaker {
     pub device_id: String,
     /// What it may do beyond speaking for itself.
     pub role: Role,
+    /// At which branch it stands, as its certificate says.
+    pub branch: Option<Arc<str>>,
 }
 
 /// Why a sender is not listened to.
@@ -113,7 +116,8 @@ fn valid(stated: &str) -> Result<String, Denial> {
 
 impl Speaker {
     /// Reads who a certificate speaks for: its URI name
-    /// `urn:kbwatch:device:<id>`, else its subject's common name.
+    /// `urn:kbwatch:device:<id>`, else its subject's common name; and at which
+    /// branch: `urn:kbwatch:branch:<name>`.
     ///
     /// # Errors
     /// A certificate that names no possible device.
@@ -145,10 +149,12 @@ impl Speaker {
                 Some("carrier") => Some(Role::Carrier),
                 _ => None,
             });
+        let mut branches = uris.iter().filter_map(|uri| uri.strip_prefix(BRANCH_URN));
         Ok(Self {
             identity: Identity::Certificate,
             device_id: valid(device)?,
             role: role.unwrap_or(Role::Device),
+            branch: branches.find_map(device_id).map(Arc::from),
         })
     }
 
@@ -172,6 +178,7 @@ impl Speaker {
             identity: Identity::LoopbackDeclared,
             device_id: valid(declared)?,
             role: Role::Device,
+            branch: None,
         })
     }
 

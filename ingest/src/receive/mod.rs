@@ -1,11 +1,14 @@
 //! The gateway: says who speaks, checks the envelope, hands the sealed batch
 //! on and answers when it is durable. It never looks inside.
 
+mod allowance;
 mod audit;
+mod branches;
 mod certificates;
 mod connection;
 mod conversation;
 mod decide;
+mod enrolment;
 mod expiry;
 mod guard;
 mod handshake;
@@ -15,10 +18,14 @@ mod presence;
 mod rate;
 mod server;
 mod service;
+mod shared;
+mod unlisted;
 mod waiting;
 
+pub use branches::BranchesError;
 pub use certificates::TlsError;
 pub use decide::{Refusal, check_envelope};
 pub use expiry::{RunsOut, running_out};
 pub use identity::{Denial, Identity, Speaker};
 pub use server::{Gate, ReceiveError, check_certificates, serve};
+pub use unlisted::without_list;

@@ -1,27 +1,27 @@
-//! How many bytes each identity may send: a bucket that leaks at a steady rate.
+//! How much each sender may do in the long run: a bucket that leaks at a steady
+//! rate.
 //!
-//! No certificate may take the memory and the database that all share: whoever
-//! sends more is asked to come again, and told when.
+//! No sender may take what all share: whoever pours in more than leaks out is
+//! asked to come again, and told when.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Seconds of the rate that may come at once: what a device saved up while its
-/// link was down.
-const BURST_S: u64 = 4;
-
 /// Buckets beyond which the empty ones are thrown away.
 const SWEEP_AT: usize = 8_192;
 
-/// Bytes as which a batch counts at least: it is looked at, journalled and
-/// answered. Small ones in masses are a flood too.
-const LEAST: u64 = 8 * 1024;
+/// How much leaks out in a second, and how much there is room for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rate {
+    pub(super) per_s: u64,
+    pub(super) room: u64,
+}
 
-/// The buckets of all identities.
+/// The buckets of all senders of one kind.
 #[derive(Debug)]
 pub(super) struct Rates {
-    bytes_per_s: u64,
+    rate: Rate,
     all: Mutex<Buckets>,
 }
 
@@ -31,21 +31,21 @@ struct Buckets {
     sweep_at: usize,
 }
 
-/// What one identity has sent of late; clones are the same bucket.
+/// What one sender has poured in of late; clones are the same bucket.
 #[derive(Debug, Clone)]
 pub(super) struct Bucket(Arc<Mutex<Filled>>);
 
 #[derive(Debug, Clone, Copy)]
 struct Filled {
     level: u64,
-    bytes_per_s: u64,
+    rate: Rate,
     seen_at: Instant,
 }
 
 impl Filled {
     fn leak(&mut self, now: Instant) {
         let passed = now.saturating_duration_since(self.seen_at).as_micros();
-        let leaked = passed * u128::from(self.bytes_per_s) / 1_000_000;
+        let leaked = passed * u128::from(self.rate.per_s) / 1_000_000;
         let leaked = u64::try_from(leaked).unwrap_or(u64::MAX);
         self.level = self.level.saturating_sub(leaked);
         self.seen_at = now;
@@ -53,18 +53,32 @@ impl Filled {
 }
 
 impl Bucket {
-    /// Takes a batch of so many bytes in; the error is how long it has to wait.
-    pub(super) fn take(&self, now: Instant, bytes: usize) -> Result<(), Duration> {
+    /// An empty one.
+    pub(super) fn new(now: Instant, rate: Rate) -> Self {
+        Self(Arc::new(Mutex::new(Filled {
+            level: 0,
+            rate,
+            seen_at: now,
+        })))
+    }
+
+    /// Pours so much in; the error is how long to wait before it has room.
+    pub(super) fn pour(&self, now: Instant, amount: u64) -> Result<(), Duration> {
         let mut filled = self.lock();
         filled.leak(now);
-        let cost = LEAST.max(bytes as u64);
-        let bytes_per_s = filled.bytes_per_s;
-        let over = (filled.level + cost).saturating_sub(bytes_per_s * BURST_S);
+        let Rate { per_s, room } = filled.rate;
+        let over = (filled.level + amount).saturating_sub(room);
         if over > 0 {
-            return Err(Duration::from_millis(over * 1_000 / bytes_per_s + 1));
+            return Err(Duration::from_millis(over * 1_000 / per_s + 1));
         }
-        filled.level += cost;
+        filled.level += amount;
         Ok(())
+    }
+
+    /// Takes out again what was poured in for nothing.
+    pub(super) fn take_back(&self, amount: u64) {
+        let mut filled = self.lock();
+        filled.level = filled.level.saturating_sub(amount);
     }
 
     // A panic while the lock is held cannot leave a bucket half filled.
@@ -74,26 +88,27 @@ impl Bucket {
 }
 
 impl Rates {
-    /// Buckets that leak so many bytes a second, for a share of one.
-    pub(super) fn new(bytes_per_s: u32) -> Self {
+    /// Buckets that leak at this rate, for a share of one.
+    pub(super) fn new(rate: Rate) -> Self {
         Self {
-            bytes_per_s: u64::from(bytes_per_s),
+            rate,
             all: Mutex::default(),
         }
     }
 
-    /// The bucket of an identity with this share, as full as it left it.
+    /// The bucket of a sender with this share, as full as it was left.
     pub(super) fn bucket(&self, now: Instant, id: &str, share: u32) -> Bucket {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         all.sweep(now);
         if let Some(bucket) = all.buckets.get(id) {
             return bucket.clone();
         }
-        let bucket = Bucket(Arc::new(Mutex::new(Filled {
-            level: 0,
-            bytes_per_s: self.bytes_per_s * u64::from(share),
-            seen_at: now,
-        })));
+        let share = u64::from(share);
+        let rate = Rate {
+            per_s: self.rate.per_s * share,
+            room: self.rate.room * share,
+        };
+        let bucket = Bucket::new(now, rate);
         all.buckets.insert(id.to_owned(), bucket.clone());
         bucket
     }
@@ -118,30 +133,26 @@ impl Buckets {
 mod tests {
     use super::*;
 
-    const RATE: u32 = 1_000_000;
+    const RATE: Rate = Rate {
+        per_s: 1_000_000,
+        room: 4_000_000,
+    };
 
     #[test]
-    fn who_sends_more_than_its_share_is_told_when_to_come_again() {
+    fn who_pours_too_much_is_told_when_to_come_again() {
         let rates = Rates::new(RATE);
         let now = Instant::now();
         let bucket = rates.bucket(now, "pc-1", 1);
-        assert_eq!(bucket.take(now, 4_000_000 - 8_192), Ok(()));
-        assert_eq!(bucket.take(now, 0), Ok(()));
+        assert_eq!(bucket.pour(now, 4_000_000), Ok(()));
         let again = rates.bucket(now, "pc-1", 1);
-        let wait = again.take(now, 500_000).unwrap_err();
+        let wait = again.pour(now, 500_000).unwrap_err();
         assert_eq!(wait, Duration::from_millis(501));
         let other = rates.bucket(now, "pc-2", 1);
-        assert_eq!(other.take(now, 500_000), Ok(()), "another's bucket");
-        assert_eq!(bucket.take(now + wait, 500_000), Ok(()));
-    }
-
-    #[test]
-    fn many_small_batches_are_a_flood_too() {
-        let rates = Rates::new(RATE);
-        let now = Instant::now();
-        let bucket = rates.bucket(now, "pc-1", 1);
-        let taken = (0..10_000).take_while(|_| bucket.take(now, 1).is_ok());
-        assert_eq!(taken.count(), 4_000_000 / 8_192);
+        assert_eq!(other.pour(now, 500_000), Ok(()), "another's bucket");
+        assert_eq!(bucket.pour(now + wait, 500_000), Ok(()));
+        assert!(bucket.pour(now + wait, 10_000).is_err());
+        bucket.take_back(500_000);
+        assert_eq!(bucket.pour(now + wait, 10_000), Ok(()));
     }
 
     #[test]
@@ -149,8 +160,8 @@ mod tests {
         let rates = Rates::new(RATE);
         let now = Instant::now();
         let bucket = rates.bucket(now, "desk", 16);
-        assert_eq!(bucket.take(now, 64_000_000), Ok(()));
-        assert!(bucket.take(now, 16).is_err());
+        assert_eq!(bucket.pour(now, 64_000_000), Ok(()));
+        assert!(bucket.pour(now, 16).is_err());
     }
 
     #[test]
@@ -160,7 +171,7 @@ mod tests {
         let held = rates.bucket(now, "held", 1);
         for number in 1..SWEEP_AT {
             let bucket = rates.bucket(now, &number.to_string(), 1);
-            bucket.take(now, 1_000).unwrap();
+            bucket.pour(now, 1_000).unwrap();
         }
         let later = now + Duration::from_secs(2);
         rates.bucket(later, "last", 1);

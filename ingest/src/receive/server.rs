@@ -5,34 +5,36 @@
 //! in which batches become durable.
 
 use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
-use tonic::Status;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
-use tracing::{info, warn};
+use tracing::info;
 
+use super::allowance::Limits;
 use super::audit::Audit;
+use super::branches::{Branches, BranchesError};
 use super::certificates::{Files, Guard, TlsError};
-use super::connection::Caller;
-use super::conversation::Sender;
+use super::enrolment::Enrolment;
 use super::guard::Guards;
 use super::handshake::accept;
-use super::identity::{Denial, Speaker};
-use super::presence::{Live, LiveStreams};
-use super::rate::Rates;
+use super::presence::LiveStreams;
 use super::service::Service;
+use super::shared::Shared;
 use crate::config::{ConfigError, ReceiveConfig, TlsConfig};
 use crate::journal::Journal;
+use crate::pki::PkiError;
 use crate::{Metrics, stopped};
 
-/// Streams that one connection may hold: an importer opens one per device.
-const MAX_STREAMS_PER_CONNECTION: u32 = 256;
+/// Streams that one connection may hold, as HTTP/2 counts them: somewhat more
+/// than anybody may have, so that one too many is denied in words, counted and
+/// audited.
+const MAX_STREAMS_PER_CONNECTION: u32 = 256 + 16;
 
 /// A gateway that cannot start, or did not end well.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +53,12 @@ pub enum ReceiveError {
     /// Certificates that cannot be used.
     #[error(transparent)]
     Certificate(#[from] TlsError),
+    /// The list of who stands at which branch cannot be used.
+    #[error(transparent)]
+    Branches(#[from] BranchesError),
+    /// The authority that signs for devices without a certificate cannot be used.
+    #[error("open the enrolment of devices: look at receive.enrolment.authority")]
+    Authority(#[from] PkiError),
     /// The listener broke.
     #[error("serve collectors")]
     Serve(#[source] tonic::transport::Error),
@@ -66,6 +74,8 @@ pub enum ReceiveError {
 pub struct Gate {
     config: ReceiveConfig,
     tls: Option<(Guards, Files)>,
+    branches: Branches,
+    enrolment: Option<Enrolment>,
     listener: TcpListener,
     address: SocketAddr,
 }
@@ -93,6 +103,13 @@ impl Gate {
     pub async fn open(config: ReceiveConfig) -> Result<Self, ReceiveError> {
         config.check()?;
         let tls = config.tls.as_ref().map(guarded).transpose()?;
+        let branches = Branches::read(config.branches.as_deref())?;
+        let enrolment = match (&config.enrolment, &tls) {
+            (Some(enrolment), Some((guards, _))) => {
+                Some(Enrolment::open(enrolment, &guards.guard()).await?)
+            }
+            _ => None,
+        };
         let failed = |source| ReceiveError::Listen {
             address: config.listen,
             source,
@@ -102,6 +119,8 @@ impl Gate {
         Ok(Self {
             config,
             tls,
+            branches,
+            enrolment,
             listener,
             address,
         })
@@ -110,6 +129,11 @@ impl Gate {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where devices without a certificate come by one, if they do.
+    pub fn enrolment_address(&self) -> Option<SocketAddr> {
+        self.enrolment.as_ref().map(|enrolment| enrolment.address)
     }
 
     /// Serves until shutdown: then it reads no more, gives the receipts that
@@ -124,25 +148,30 @@ impl Gate {
         mut shutdown: watch::Receiver<bool>,
     ) -> Result<(), ReceiveError> {
         let config = Arc::new(self.config);
-        let followed = metrics.clone();
         let audit = Audit::new(metrics.clone());
         let service = Service::new(Arc::new(Shared {
             budget: Arc::new(Semaphore::new(config.max_in_flight_bytes)),
             config: config.clone(),
             journal,
-            metrics,
+            metrics: metrics.clone(),
             live: LiveStreams::default(),
             audit: audit.clone(),
-            rates: Rates::new(config.device_bytes_per_s),
+            limits: Limits::of(&config, Instant::now()),
+            branches: self.branches.clone(),
             shutdown: shutdown.clone(),
         }));
         info!(address = %self.address, tls = config.tls.is_some(), "receiving");
         let mut stop = shutdown.clone();
         let stop = async move { stopped(&mut stop).await };
         let server = builder(&config);
-        let following = follow(self.tls.clone(), &config, followed);
-        let serving: BoxFuture<'_, _> = if let Some((guards, _)) = self.tls {
-            let deadline = Duration::from_millis(config.handshake_deadline_ms);
+        let pause = Duration::from_millis(config.tls_poll_ms);
+        let following = follow(self.tls.clone(), &config, metrics.clone());
+        let placing = self.branches.follow(config.branches.clone(), pause);
+        let deadline = Duration::from_millis(config.handshake_deadline_ms);
+        let guards = self.tls.map(|(guards, _)| guards);
+        let papers = (guards.clone(), audit.clone(), metrics);
+        let enrolling = enrol(self.enrolment, papers, deadline, shutdown.clone());
+        let serving: BoxFuture<'_, _> = if let Some(guards) = guards {
             let incoming = accept(self.listener, guards, audit, deadline);
             Box::pin(server.serve_with_incoming_shutdown(service, incoming, stop))
         } else {
@@ -157,10 +186,30 @@ impl Gate {
         };
         tokio::select! {
             ended = serving => ended.map_err(ReceiveError::Serve),
+            failed = enrolling => Err(ReceiveError::Serve(failed)),
             () = overdue => Err(ReceiveError::Grace { grace_ms: config.grace_ms }),
             never = following => match never {},
+            never = placing => match never {},
         }
     }
+}
+
+/// Serves who comes to enrol, for as long as it is polled; returns only when
+/// that cannot go on.
+async fn enrol(
+    enrolment: Option<Enrolment>,
+    (guards, audit, metrics): (Option<Guards>, Audit, Metrics),
+    deadline: Duration,
+    shutdown: watch::Receiver<bool>,
+) -> tonic::transport::Error {
+    // Without certificates nobody enrols: the configuration was checked.
+    if let (Some(enrolment), Some(guards)) = (enrolment, guards) {
+        let door = (guards, deadline);
+        if let Err(failed) = enrolment.serve(door, audit, metrics, shutdown).await {
+            return failed;
+        }
+    }
+    std::future::pending().await
 }
 
 /// Reads the files of mutual TLS for the first time.
@@ -198,57 +247,4 @@ fn builder(config: &ReceiveConfig) -> Server {
         .initial_stream_window_size(512 * 1024)
         .initial_connection_window_size(1024 * 1024)
         .max_concurrent_streams(MAX_STREAMS_PER_CONNECTION)
-}
-
-/// What all streams share.
-pub(super) struct Shared {
-    pub(super) config: Arc<ReceiveConfig>,
-    pub(super) journal: Journal,
-    pub(super) metrics: Metrics,
-    pub(super) live: LiveStreams,
-    pub(super) audit: Audit,
-    pub(super) rates: Rates,
-    pub(super) shutdown: watch::Receiver<bool>,
-    /// Bytes of payload that may wait, over all streams.
-    pub(super) budget: Arc<Semaphore>,
-}
-
-impl Shared {
-    /// Audits and counts a sender that is not listened to.
-    pub(super) fn deny(&self, denial: &Denial, peer: Option<SocketAddr>) -> Status {
-        self.audit.denied(denial.reason(), peer, denial);
-        denial.status()
-    }
-
-    /// Puts a stream on the list of its identity.
-    ///
-    /// # Errors
-    /// [`Denial::TooManyStreams`].
-    pub(super) fn enter(&self, speaker: &Speaker, peer: IpAddr) -> Result<Live, Denial> {
-        let (device_id, limit) = (&speaker.device_id, speaker.max_streams());
-        let entered = self.live.enter(device_id, peer, limit);
-        let live = entered.ok_or_else(|| Denial::TooManyStreams {
-            speaker: device_id.clone(),
-            limit,
-        })?;
-        if live.is_cloned() {
-            self.metrics.clones.inc();
-            warn!(device_id, %peer, "one identity, two peers");
-        }
-        Ok(live)
-    }
-
-    /// Who calls under a certificate, and its place among the streams.
-    pub(super) fn meet(&self, caller: &Caller) -> Result<Sender, Denial> {
-        let speaker = caller.speaker.clone()?;
-        let live = self.enter(&speaker, caller.peer.ip())?;
-        Ok(Sender {
-            speaker: Some(speaker),
-            live: Some(live),
-            bucket: None,
-            local: caller.local,
-            peer: Some(caller.peer),
-            caller: Some(caller.clone()),
-        })
-    }
 }

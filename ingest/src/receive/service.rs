@@ -22,7 +22,7 @@ use tonic_prost::{ProstCodec, ProstDecoder, ProstEncoder};
 
 use super::connection::Caller;
 use super::conversation::{Conversation, Sender};
-use super::server::Shared;
+use super::shared::Shared;
 
 /// The only method there is.
 const REPORT: &str = "/kbwatch.telemetry.v1.Gateway/Report";
@@ -97,7 +97,7 @@ impl TowerService<Request<Streaming<Batch>>> for Report {
             None => Sender {
                 speaker: None,
                 live: None,
-                bucket: None,
+                allowance: None,
                 local: request.local_addr(),
                 peer: request.remote_addr(),
                 caller: None,

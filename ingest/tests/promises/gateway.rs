@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use clickhouse::Client;
 use kbwatch_clickhouse_engine::testing::{TestEngine, engine};
-use kbwatch_ingest::config::{ReceiveConfig, StoreConfig, TlsConfig, TlsVersion};
+use kbwatch_ingest::config::{EnrolmentConfig, ReceiveConfig, StoreConfig, TlsConfig, TlsVersion};
 use kbwatch_ingest::pki::{Authority, CertifiedKey};
 use kbwatch_ingest::receive::{Gate, ReceiveError};
 use kbwatch_ingest::store::{self, Feed, StoreError};
@@ -35,6 +35,8 @@ pub(crate) struct River {
     pub(crate) client: Client,
     pub(crate) authority: Authority,
     pub(crate) address: SocketAddr,
+    /// Where devices enrol, if they do.
+    pub(crate) enrolment: Option<SocketAddr>,
     pub(crate) metrics: Metrics,
     stop: watch::Sender<bool>,
     receive: JoinHandle<Result<(), ReceiveError>>,
@@ -51,12 +53,11 @@ struct Guarded {
 impl Guarded {
     /// The configuration of a gateway with mutual TLS on a free port.
     fn config(receive: &ReceiveConfig) -> (ReceiveConfig, Self) {
-        let authority = Authority::create("test authority").unwrap();
         let files = tempfile::tempdir().unwrap();
+        let authority = Authority::load_or_create(files.path()).unwrap();
         let server = authority.server(&["localhost", "127.0.0.1"]).unwrap();
         let (cert, key) = server.write(files.path(), "gateway").unwrap();
         let client_ca = files.path().join("ca.pem");
-        std::fs::write(&client_ca, authority.cert_pem()).unwrap();
         let list = authority.revoke(files.path(), &[]).unwrap();
         let config = ReceiveConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -66,6 +67,10 @@ impl Guarded {
                 client_ca,
                 client_crl: Some(list),
                 min_version: TlsVersion::default(),
+            }),
+            enrolment: receive.enrolment.clone().map(|enrolment| EnrolmentConfig {
+                authority: files.path().to_owned(),
+                ..enrolment
             }),
             ..receive.clone()
         };
@@ -159,12 +164,13 @@ impl River {
         (stop, shutdown): (watch::Sender<bool>, watch::Receiver<bool>),
     ) -> Self {
         let gate = Gate::open(config).await.unwrap();
-        let address = gate.address();
+        let (address, enrolment) = (gate.address(), gate.enrolment_address());
         let receive = tokio::spawn(gate.serve(journal, metrics.clone(), shutdown));
         Self {
             client,
             authority: guarded.authority,
             address,
+            enrolment,
             metrics,
             stop,
             receive,

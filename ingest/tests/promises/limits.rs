@@ -100,7 +100,58 @@ async fn who_sends_too_fast_is_told_when_to_come_again_and_others_are_heard() {
     assert_eq!(second.outcome(), Outcome::Retry);
     // 900 KB too many, at 512 KiB a second.
     assert!((200..2_000).contains(&second.retry_after_ms), "{second:?}");
-    assert_eq!(river.metrics.throttled(), 1);
+    assert_eq!(river.metrics.throttled("device"), 1);
     assert!(river.metrics.receive_batches().balances());
     river.device("pc-2").await.deliver(batch(1, 0, 1)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_branch_that_sends_too_much_is_slowed_and_the_others_do_not_notice() {
+    let folder = tempfile::tempdir().unwrap();
+    let list = folder.path().join("branches.csv");
+    std::fs::write(&list, "noisy-*,0123\nquiet-1,0124\n").unwrap();
+    let receive = ReceiveConfig {
+        branch_bytes_per_s: Some(512 * 1024),
+        branches: Some(list),
+        ..ReceiveConfig::default()
+    };
+    let engine = fresh_database().await;
+    let client = engine.client();
+    let river = River::start_on(engine, client, receive).await;
+    let large = |batch_seq| {
+        let payload = vec![7; 900_000];
+        Batch {
+            epoch: 1,
+            batch_seq,
+            format: FORMAT + 1,
+            checksum: checksum(&payload),
+            payload,
+            ..Batch::default()
+        }
+    };
+    let mut slowed = 0;
+    // Each sends little, together they send too much: two batches at once are
+    // the branch's, and half of one a second.
+    for device in 0..6 {
+        let mut device = river.device(&format!("noisy-{device}")).await;
+        let receipt = device.ask(large(1)).await;
+        if receipt.outcome() == Outcome::Retry {
+            assert!(receipt.reason.contains("branch"), "{receipt:?}");
+            assert!(receipt.retry_after_ms > 0);
+            slowed += 1;
+        }
+    }
+    assert!(slowed >= 2, "{slowed}");
+    assert_eq!(river.metrics.throttled("branch"), slowed);
+    // A branch that the list names, one that a certificate does, and none.
+    river.device("quiet-1").await.deliver(large(1)).await;
+    let urns = ["urn:kbwatch:device:pc-7", "urn:kbwatch:branch:0200"].map(str::to_owned);
+    let own = river.authority.client("pc-7", &urns).unwrap();
+    let mut named = river.with_certificate(&own).await.unwrap();
+    named.deliver(large(1)).await;
+    named.deliver(large(2)).await;
+    assert_eq!(named.ask(large(3)).await.outcome(), Outcome::Retry);
+    river.device("pc-8").await.deliver(large(1)).await;
+    assert_eq!(river.metrics.throttled("device"), 0);
+    assert!(river.metrics.receive_batches().balances());
 }

@@ -13,6 +13,8 @@ mod device;
 #[cfg(test)]
 mod direct;
 #[cfg(test)]
+mod enrol;
+#[cfg(test)]
 mod gateway;
 #[cfg(test)]
 mod hearing;
