@@ -30,6 +30,9 @@ struct Update {
     title: String,
     /// Code of the result that was told.
     told: Option<u32>,
+    /// State and code that its progress was told with.
+    #[serde(default)]
+    progress: Option<(Vec<u8>, u32)>,
 }
 
 /// What is remembered along the log.

@@ -53,7 +53,13 @@ impl DismGrammar {
         self.start = (line.offset, line.number);
         self.head.clear();
         self.head.extend_from_slice(line.text);
-        if head.source != b"DISM" || !self.message(&head, report) {
+        let known = match head.source {
+            b"DISM" => self.message(&head, report) || is_ordinary(head.message),
+            // What servicing adds here stands in its own log.
+            b"CBS" | b"CSI" | b"DPX" | b"SXS" => true,
+            _ => false,
+        };
+        if !known {
             report.counts.unknown += 1;
         }
     }
@@ -238,6 +244,19 @@ impl DismGrammar {
         put(&mut event, "feature", self.run.feature.clone());
         self.failure = Some(Pending::open(event, self.start, self.ordinal));
     }
+}
+
+/// Whether a record is a step of a provider, of the session or of the library:
+/// they fill the log and say nothing by themselves.
+fn is_ordinary(message: &[u8]) -> bool {
+    let starts = [
+        &b"DISM"[..],
+        b"PID=",
+        b"API: ",
+        b"Initialized ",
+        b"Scratch ",
+    ];
+    message.is_empty() || starts.iter().any(|start| message.starts_with(start))
 }
 
 /// A record that lost its head, as excerpts in articles do: its provider and

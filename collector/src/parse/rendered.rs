@@ -5,6 +5,7 @@
 //! known by heart decides; where none is, the number and the provider of the
 //! block do. Dates are read only where no culture could read them otherwise.
 
+mod beginnings;
 mod messages;
 
 use kbwatch_proto::event::UpdateEvent;
@@ -157,11 +158,16 @@ impl RenderedGrammar {
     ) -> Option<UpdateEvent> {
         let read = |text| Said::read(text).or_else(|| self.by_number(text));
         let named = read(first)?;
+        let date = if self.block.date.is_empty() {
+            date_before(named.text, first)
+        } else {
+            &self.block.date
+        };
         let anchor = Anchor {
             head: named.text.as_bytes(),
-            row: self.block.date.as_bytes(),
+            row: date.as_bytes(),
             number,
-            printed_at_ms: time::iso_instant(&self.block.date),
+            printed_at_ms: time::iso_instant(date).or_else(|| time::culture_instant(date)),
         };
         let said = read(text)?;
         let mut event = report.begin(&anchor, said.phase, said.result);
@@ -184,33 +190,111 @@ impl RenderedGrammar {
         if begins.iter().any(|label| text.starts_with(label)) {
             self.block = Block::default();
         }
-        if let Some((name, _)) = PROVIDERS.iter().find(|(name, _)| text.contains(name)) {
+        let named = PROVIDERS
+            .iter()
+            .find_map(|(name, _)| Some((*name, text.find(name)?)));
+        if let Some((name, at)) = named {
             if self.block.told {
                 self.block = Block::default();
             }
-            (*name).clone_into(&mut self.block.provider);
+            name.clone_into(&mut self.block.provider);
+            let follows = number_in_row(&text[at + name.len()..]);
+            let number = follows.or_else(|| number_before(&text[..at]));
+            self.block.number = number.or(self.block.number);
         }
         let Some((label, value)) = text.split_once([':', '：']) else {
             return;
         };
         let (label, value) = (label.trim(), value.trim());
-        if label.ends_with("ID") || label.ends_with("Id") || label.starts_with("Код") {
-            self.block.number = value.parse().ok().or(self.block.number);
-        } else if label == "Date" || label == "TimeCreated" || label == "日期" || label == "Дата"
+        if NUMBERS.iter().any(|name| label.starts_with(name))
+            || label.ends_with("ID")
+            || label.ends_with("Id")
         {
+            self.block.number = value.parse().ok().or(self.block.number);
+        } else if DATES.contains(&label) {
             value.clone_into(&mut self.block.date);
         }
     }
 
     /// A message in an unknown language, in a block whose number is known.
     fn by_number<'a>(&self, text: &'a str) -> Option<Said<'a>> {
-        if self.block.told || self.block.provider != PROVIDERS[0].0 {
+        if self.block.told {
             return None;
         }
         let number = self.block.number?;
+        let text = last_cell(text)?;
+        if self.block.provider == PROVIDERS[1].0 {
+            return Said::of_servicing_number(number, text);
+        }
         let holds = text.contains("KB") || text.contains("0x");
-        holds.then(|| Said::of_update_agent(number, text)).flatten()
+        (holds && self.block.provider == PROVIDERS[0].0)
+            .then(|| Said::of_update_agent(number, text))
+            .flatten()
     }
+}
+
+/// How labels of an event's number begin, where they do not end with its id.
+const NUMBERS: [&str; 9] = [
+    "Код",
+    "ID de l",
+    "Id. del evento",
+    "ID evento",
+    "Identifica",
+    "事件識別碼",
+    "Identyfikator",
+    "Olay Kiml",
+    "Gebeurtenis-id",
+];
+
+/// Labels of an event's date.
+const DATES: [&str; 12] = [
+    "Date",
+    "TimeCreated",
+    "日期",
+    "Дата",
+    "Datum",
+    "Fecha",
+    "Data",
+    "日付",
+    "날짜",
+    "Tarih",
+    "Date and Time",
+    "日期和时间",
+];
+
+/// The message in a row of a table: what follows its last cell's edge. Rows
+/// without cells name people before it, and nothing tells where it begins.
+fn last_cell(row: &str) -> Option<&str> {
+    let Some(at) = row.find("Microsoft-Windows-") else {
+        return Some(row);
+    };
+    let rest = &row[at..];
+    let cells = if rest.contains('\t') { '\t' } else { ',' };
+    // Provider, number and category.
+    let message = rest.splitn(4, cells).nth(3)?;
+    Some(message.trim().trim_matches('"'))
+}
+
+/// What stands before a message in a row of a table, if a date is in it.
+fn date_before<'a>(message: &str, row: &'a str) -> &'a str {
+    let before = row.find(message).map_or("", |at| &row[..at]);
+    let digits = before.bytes().filter(u8::is_ascii_digit).count();
+    let dated = digits >= 8 && before.contains(':');
+    if dated { before.trim() } else { "" }
+}
+
+/// Number of an event in the cell of a table that follows its provider's.
+fn number_in_row(rest: &str) -> Option<u32> {
+    let cell = rest.strip_prefix(['\t', ',', ';'])?;
+    let cell = cell.split(['\t', ',', ';']).next()?;
+    cell.trim_matches('"').parse().ok()
+}
+
+/// The same in a row without cells, right before its provider's.
+fn number_before(rest: &str) -> Option<u32> {
+    let rest = rest.strip_suffix("Microsoft-Windows-").unwrap_or(rest);
+    let rest = rest.strip_suffix("Microsoft-").unwrap_or(rest);
+    rest.split_whitespace().next_back()?.parse().ok()
 }
 
 /// `Message      : Installation Failure: …`, as PowerShell lists properties.

@@ -3,9 +3,11 @@
 //! All results are milliseconds; a wall clock is read as if it were UTC.
 
 mod civil;
+mod culture;
 mod hidden;
 
 pub(crate) use self::civil::{civil_ms, show};
+pub(crate) use self::culture::culture_instant;
 pub(crate) use self::hidden::{archive_instant, session_halves, session_instant, uuid_instant};
 
 /// Fixed-width decimal field.

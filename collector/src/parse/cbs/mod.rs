@@ -14,6 +14,7 @@ mod instants;
 mod memory;
 mod noise;
 mod open;
+mod ordinary;
 mod orphan;
 mod package;
 mod session;
@@ -132,7 +133,7 @@ impl CbsGrammar {
             b"DEPLOY" => self.driver_file(head.message, report),
             _ => false,
         };
-        if !understood {
+        if !understood && !ordinary::is_ordinary(head.source, head.message) {
             report.counts.unknown += 1;
         }
         // Most records end with no code, or with that of success.

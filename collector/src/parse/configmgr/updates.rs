@@ -18,6 +18,8 @@ impl Memory {
             self.remember(named);
         } else if let Some(rest) = finished(said) {
             return self.finished(rest, record, report);
+        } else if let Some(state) = scan::after(said, b" Progress: Status = ciState") {
+            return self.progressed(state, record, report);
         } else if said.starts_with(b"Installation job encountered some failures") {
             return self.job_failed(record, report);
         } else if said.starts_with(b"Async installation of updates started") {
@@ -76,6 +78,42 @@ impl Memory {
             event.update_guid = guid;
         }
         self.job_failed |= result == EventResult::Fail;
+        report.tell(event);
+        true
+    }
+
+    /// `Update (Site_1/SUM_GUID) Progress: Status = ciStateError, PercentComplete
+    /// = 0, Result = 0x…`: told again with every look at the update.
+    fn progressed(&mut self, state: &[u8], record: &Record<'_>, report: &mut Report<'_>) -> bool {
+        let state = scan::lead(state, |byte| byte.is_ascii_alphabetic());
+        let code = scan::after(record.text, b"Result = ").and_then(scan::code);
+        let code = code.unwrap_or_default();
+        let result = match state {
+            b"Error" if code != 0 => outcome::of_code(code),
+            b"PendingSoftReboot" | b"PendingHardReboot" => EventResult::PendingReboot,
+            b"InstallComplete" => EventResult::Success,
+            _ => return true,
+        };
+        let Some((guid, _)) = scan::after(record.text, b"SUM_").and_then(scan::guid) else {
+            return true;
+        };
+        if self.update(&guid).is_none() {
+            self.remember(Update {
+                guid: guid.clone(),
+                ..Update::default()
+            });
+        }
+        let mut event = begin(record, report, Phase::Install, result);
+        event.hresult = Some(code);
+        if let Some(update) = self.update(&guid) {
+            let told = (state.to_vec(), code);
+            if update.progress.replace(told.clone()) == Some(told) {
+                return true;
+            }
+            event.kb.clone_from(&update.kb);
+            event.title.clone_from(&update.title);
+        }
+        event.update_guid = guid;
         report.tell(event);
         true
     }
@@ -145,7 +183,7 @@ fn named_update(said: &[u8]) -> Option<Update> {
         guid,
         kb: scan::kb(title).unwrap_or_default(),
         title: text(title),
-        told: None,
+        ..Update::default()
     })
 }
 

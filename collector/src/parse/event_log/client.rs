@@ -74,6 +74,12 @@ pub(in crate::parse) fn is_store_app(title: &str) -> bool {
             .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
 }
 
+/// Whether one of the words is the name of such an application.
+pub(in crate::parse) fn names_store_app(text: &str) -> bool {
+    let is_end = |c: char| c.is_whitespace() || matches!(c, ':' | '：');
+    text.split(is_end).any(is_store_app)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

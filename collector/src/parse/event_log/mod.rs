@@ -15,7 +15,7 @@ use kbwatch_proto::event::UpdateEvent;
 use kbwatch_proto::ids::EventId;
 use kbwatch_proto::words::{EventResult, Phase, TimeSource};
 
-pub(in crate::parse) use self::client::{is_store_app, meaning};
+pub(in crate::parse) use self::client::{is_store_app, meaning, names_store_app};
 pub(crate) use self::evtx::EvtxChunks;
 use self::xml::RawEvent;
 use super::kind::FileKind;

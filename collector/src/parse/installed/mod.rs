@@ -86,11 +86,18 @@ fn machine_line(text: &str, number: u64, report: &mut Report<'_>) {
     let value = value.trim();
     if number <= 3 && is_host_name(value) {
         tell_fact("host", value, number, report);
-    } else if value.starts_with("Microsoft Windows") || value.starts_with("Microsoft® Windows") {
+    } else if is_system_name(value) {
         tell_fact("os", value, number, report);
     } else if let Some(build) = os_build(value) {
         tell_fact("os_build", build, number, report);
     }
+}
+
+/// `Microsoft Windows 10 Pro`, in the letters of any language.
+fn is_system_name(value: &str) -> bool {
+    let makers = ["Microsoft ", "Microsoft® ", "Microsoft(R) ", "Майкрософт "];
+    let name = makers.iter().find_map(|maker| value.strip_prefix(maker));
+    name.is_some_and(|name| name.starts_with("Windows"))
 }
 
 fn is_host_name(value: &str) -> bool {
@@ -163,9 +170,23 @@ pub(crate) fn kind_of_line(line: &[u8]) -> Option<FileKind> {
     }
     let value = &text[memchr::memchr(b':', text)? + 1..];
     let value = console_text(value.trim_ascii());
-    if value.starts_with("Microsoft Windows") || os_build(&value).is_some() {
+    if is_system_name(&value) || os_build(&value).is_some() {
         return Some(FileKind::Systeminfo);
     }
     let entry = text.starts_with(b"[") && value.starts_with("KB");
     (entry && scan::kb(value.as_bytes()).is_some()).then_some(FileKind::Systeminfo)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_system_name, os_build};
+
+    #[test]
+    fn the_system_is_named_in_the_letters_of_any_language() {
+        assert!(is_system_name("Microsoft Windows 10 企业版 LTSC"));
+        assert!(is_system_name("Майкрософт Windows 10 Pro"));
+        assert!(is_system_name("Microsoft® Windows Server® 2008 Standard"));
+        assert!(!is_system_name("Microsoft Corporation"));
+        assert_eq!(os_build("10.0.17763 Н/Д построение 17763"), Some("17763"));
+    }
 }

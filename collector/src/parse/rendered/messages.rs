@@ -8,6 +8,7 @@ use super::super::event_log::{is_store_app, meaning};
 use super::super::mask::mask;
 use super::super::report::put;
 use super::super::{outcome, scan};
+use super::beginnings::{self, UPDATE_AGENT};
 
 /// Who speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,33 +35,6 @@ pub(super) struct Said<'a> {
     number: u32,
 }
 
-/// How messages of the update agent begin, with the number of their event.
-const UPDATE_AGENT: &[(&str, u32)] = &[
-    ("Uninstallation Successful:", 23),
-    ("Uninstallation Failure:", 24),
-    ("Uninstallation Started:", 214),
-    ("Installation Successful:", 19),
-    ("Installation Failure:", 20),
-    ("Installation Started:", 43),
-    ("Installation Ready:", 17),
-    ("Restart Required:", 21),
-    ("Unable to Connect:", 16),
-    ("Windows Update started downloading an update", 44),
-    ("Windows Update failed to download an update", 31),
-    ("Windows Update failed to check for updates", 25),
-    ("Windows Update successfully found", 26),
-    ("安装成功:", 19),
-    ("安装成功：", 19),
-    ("安装失败:", 20),
-    ("安装失败：", 20),
-    ("安装已启动:", 43),
-    ("安装已启动：", 43),
-    ("Windows 更新已开始下载更新", 44),
-    ("Ошибка установки:", 20),
-    ("Успешная установка:", 19),
-    ("Установка начата:", 43),
-];
-
 impl<'a> Said<'a> {
     /// Finds a known message in a line.
     pub(super) fn read(line: &'a str) -> Option<Self> {
@@ -68,6 +42,9 @@ impl<'a> Said<'a> {
             if let Some(at) = line.find(start) {
                 return Self::of_update_agent(*number, &line[at..]);
             }
+        }
+        if let Some((text, number)) = beginnings::in_other_language(line) {
+            return Self::of_update_agent(number, text);
         }
         of_wusa(line).or_else(|| of_servicing(line))
     }
@@ -88,6 +65,29 @@ impl<'a> Said<'a> {
         if let Some((_, title)) = rest.split_once(": ").or_else(|| rest.split_once('：')) {
             let title = title.trim();
             said.title = title.strip_suffix(['.', '。']).unwrap_or(title);
+        }
+        Some(said)
+    }
+
+    /// A message of servicing with this event number, in any language: what it
+    /// names and its code.
+    pub(super) fn of_servicing_number(number: u32, text: &'a str) -> Option<Self> {
+        let result = match number {
+            1 => EventResult::Start,
+            2 => EventResult::Success,
+            3 => EventResult::Fail,
+            4 => EventResult::PendingReboot,
+            _ => return None,
+        };
+        let mut said = Self::new(Provider::Servicing, Phase::Install, result, text);
+        said.number = number;
+        let is_package = |word: &&str| word.contains('~') || scan::kb(word.as_bytes()).is_some();
+        let mut words = text.split(|c: char| !(c.is_ascii_graphic()) || c == '"');
+        said.package = words
+            .find(is_package)?
+            .trim_end_matches(['.', ',', ':', ';']);
+        if let Some(at) = text.find("0x") {
+            said.set_code(scan::code(&text.as_bytes()[at..]));
         }
         Some(said)
     }
@@ -136,6 +136,8 @@ impl<'a> Said<'a> {
         self.states.1.clone_into(&mut event.target_state);
         event.kb = scan::kb(self.title.as_bytes())
             .or_else(|| scan::kb(self.package.as_bytes()))
+            // Some languages put no colon before the title.
+            .or_else(|| scan::kb(self.text.as_bytes()).filter(|_| self.title.is_empty()))
             .unwrap_or_default();
         if is_store_app(self.title) {
             event.phase = Phase::AppxProvision;

@@ -118,7 +118,7 @@ impl LegacyGrammar {
                 event.source = text(head.component).into();
                 report.tell(event);
             }
-            None => report.counts.unknown += 1,
+            None => report.counts.unknown += u64::from(!is_of_the_agent(head.component)),
         }
     }
 
@@ -140,6 +140,35 @@ impl LegacyGrammar {
         event.hresult = Some(code);
         Some(event)
     }
+}
+
+/// Components of the agent whose many records are known to say nothing more.
+fn is_of_the_agent(component: &[u8]) -> bool {
+    matches!(
+        component,
+        b"AU"
+            | b"Agent"
+            | b"COMAPI"
+            | b"CltUI"
+            | b"DnldMgr"
+            | b"DtaStor"
+            | b"EP"
+            | b"EEHndlr"
+            | b"Handler"
+            | b"IdleTmr"
+            | b"Inv"
+            | b"Misc"
+            | b"OfflSnc"
+            | b"PT"
+            | b"Report"
+            | b"SLS"
+            | b"Service"
+            | b"Setup"
+            | b"Shutdwn"
+            | b"WUTask"
+            | b"WuRedir"
+            | b"WuTask"
+    )
 }
 
 /// Code of a search that failed.

@@ -12,6 +12,11 @@ use crate::parse::{outcome, scan};
 /// A download that fails is told by its layers within this time.
 const SAME_FAILURE_MS: i64 = 60_000;
 
+/// Whether the store asked: its calls are for applications, not for Windows.
+fn is_of_the_store(client: &str) -> bool {
+    client.starts_with("Update;") || client.starts_with("Acquisition")
+}
+
 impl DecodedGrammar {
     /// `Install call complete (succeeded = 1, …, failed = 0, cancelled = 0, …`.
     pub(super) fn call_complete(&mut self, head: &Head<'_>, report: &mut Report<'_>) -> bool {
@@ -28,8 +33,11 @@ impl DecodedGrammar {
         event
             .client
             .clone_from(&self.memory.thread(&head.thread).client);
+        if phase != Phase::Scan && is_of_the_store(&event.client) {
+            event.phase = Phase::AppxProvision;
+        }
         if let Some(error) = self.call_error.take() {
-            if error.event.phase == phase {
+            if error.event.phase == phase || error.event.phase == event.phase {
                 event.hresult = error.event.hresult;
                 event.client = error.event.client;
             } else {
@@ -49,7 +57,7 @@ impl DecodedGrammar {
             let printed = open.event.printed_at_ms.unwrap_or_default();
             let told = scan::after(open.event.evidence.as_bytes(), b"call complete");
             let told = scan::before(told.unwrap_or_default(), b"\n");
-            open.event.phase == phase
+            (open.event.phase == phase || open.event.phase == Phase::AppxProvision)
                 && (head.printed_at_ms - printed).abs() <= SAME_CALL_MS
                 && told.trim_ascii() == counters
         })
@@ -104,6 +112,9 @@ impl DecodedGrammar {
         let mut event = self.begin(head, report, phase, outcome::of_code(code));
         event.hresult = Some(code);
         event.client = client_of(head.text);
+        if phase != Phase::Scan && is_of_the_store(&event.client) {
+            event.phase = Phase::AppxProvision;
+        }
         if let Some(before) =
             self.call_error
                 .replace(Pending::open(event, self.start, self.ordinal))

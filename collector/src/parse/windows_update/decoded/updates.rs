@@ -8,6 +8,7 @@ use super::super::memory::{Thread, Update};
 use super::super::phase_of_call;
 use super::{DecodedGrammar, Head, client_of, revision};
 use crate::parse::clock::Trust;
+use crate::parse::event_log::is_store_app;
 use crate::parse::pending::Pending;
 use crate::parse::report::{Report, add_evidence, text};
 use crate::parse::{outcome, scan, time};
@@ -43,6 +44,12 @@ impl DecodedGrammar {
         let mut event = self.begin(head, report, phase, result);
         event.title = text(title);
         event.kb = scan::kb(title).unwrap_or_default();
+        if is_store_app(&event.title) {
+            if event.phase != Phase::Scan {
+                event.phase = Phase::AppxProvision;
+            }
+            event.kb.clear();
+        }
         event.client = thread.client;
         let open = Pending::open(event, self.start, self.ordinal);
         self.titles.push((head.thread.clone(), open));
@@ -154,6 +161,9 @@ impl DecodedGrammar {
             .and_then(scan::hex_code)
             .filter(|status| *status != 0);
         self.name_update(&mut event, scan::after(body, b"idUpdate="));
+        if is_store_app(&event.title) {
+            event.phase = Phase::AppxProvision;
+        }
         report.tell(event);
         true
     }

@@ -1,0 +1,85 @@
+//! Records of every healthy log that say nothing of updates: known, so that the
+//! ledger of unknown lines shows what a new Windows changed.
+
+use super::super::scan;
+
+/// Whether a record is one of them, by the first letters of its message.
+pub(super) fn is_ordinary(source: &[u8], message: &[u8]) -> bool {
+    let Some(start) = message.first_chunk() else {
+        return true;
+    };
+    match source {
+        b"CBS" => is_of_servicing(*start),
+        b"CSI" => message
+            .get(SEQUENCE_LEN..)
+            .and_then(|rest| Some(&rest[scan::place(rest, b' ')?..]))
+            .and_then(|rest| rest.trim_ascii_start().first_chunk())
+            .is_some_and(|start| is_of_the_store(*start)),
+        b"DPX" | b"SXS" | b"DEPLOY" | b"TI" | b"PERF" => true,
+        _ => false,
+    }
+}
+
+/// Digits before the text of the component store's records.
+const SEQUENCE_LEN: usize = 8;
+
+/// Steps of servicing, its locks and threads, applicability, maintenance.
+#[rustfmt::skip]
+fn is_of_servicing(start: [u8; 4]) -> bool {
+    matches!(
+        &start,
+          b"ACR:" | b"Adde" | b"Appl" | b"Asyn" | b"Buil" | b"CAB " | b"CBS " | b"CSI " | b"CbsC"
+        | b"Chec" | b"Clea" | b"Clie" | b"Comm" | b"Coun" | b"Curr" | b"DLWD" | b"DWLD" | b"Dele"
+        | b"Delt" | b"Disa" | b"Doqe" | b"Doqi" | b"Down" | b"Driv" | b"Enab" | b"Endi" | b"Enum"
+        | b"Exec" | b"Expe" | b"Exte" | b"FC: " | b"FLOW" | b"Fina" | b"Flus" | b"Forc" | b"Hydr"
+        | b"Iden" | b"Idle" | b"Info" | b"Init" | b"Load" | b"Lock" | b"Main" | b"Modu" | b"NonS"
+        | b"No c" | b"No s" | b"Not " | b"Open" | b"Opti" | b"Over" | b"Pack" | b"Perf" | b"Plan"
+        | b"Popu" | b"Prio" | b"Proc" | b"Prog" | b"Quer" | b"Read" | b"Rebo" | b"Regi" | b"Remo"
+        | b"Repo" | b"Repr" | b"Reso" | b"Rest" | b"Retr" | b"SQM:" | b"Save" | b"Scav" | b"Seco"
+        | b"Sess" | b"SetP" | b"Sett" | b"Shtd" | b"Skip" | b"Stag" | b"Star" | b"Stop" | b"Syst"
+        | b"TI: " | b"TiWo" | b"Tota" | b"Trus" | b"Turb" | b"Unab" | b"Unlo" | b"Upda" | b"User"
+        | b"Usin" | b"Vers" | b"WER:" | b"WU c" | b"WU: " | b"Warn" | b"Wind" | b"Winl"
+    )
+}
+
+/// Work of the component store and of its installers.
+#[rustfmt::skip]
+fn is_of_the_store(start: [u8; 4]) -> bool {
+    matches!(
+        &start,
+          b"Begi" | b"CMIA" | b"CSI " | b"Comp" | b"Crea" | b"Dire" | b"Ende" | b"End " | b"Exec"
+        | b"Fini" | b"IAdv" | b"ICSI" | b"Load" | b"No m" | b"Onli" | b"Perf" | b"Pois" | b"Poqe"
+        | b"Perm" | b"Queu" | b"Rese" | b"Shim" | b"Shut" | b"Skip" | b"Star" | b"Stor" | b"The "
+        | b"Tran" | b"Warn" | b"WcpI"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_ordinary;
+
+    #[test]
+    fn only_records_of_known_wording_are_ordinary() {
+        for (source, message, ordinary) in [
+            (
+                &b"CBS"[..],
+                &b"Lock: New lock added: x, level: 30"[..],
+                true,
+            ),
+            (b"CBS", b"Appl: detect Parent, Package: x", true),
+            (b"CBS", b"Foobar: a new kind of record", false),
+            (b"CSI", b"0000000a Direct SIL provider: 1.", true),
+            (
+                b"CSI",
+                b"0000000a@2023/1/11:01:02:03.004 CSI perf trace:",
+                true,
+            ),
+            (b"CSI", b"0000000a Foobar", false),
+            (b"CSI", b"short", false),
+            (b"NEW", b"Lock: x", false),
+            (b"CBS", b"", true),
+        ] {
+            assert_eq!(is_ordinary(source, message), ordinary, "{message:?}");
+        }
+    }
+}
