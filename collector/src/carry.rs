@@ -161,8 +161,9 @@ fn run_export(config: &Path, to: &Path, receipts: Option<&Path>) -> Result<ExitC
         path: config.state_dir.clone(),
         source,
     })?;
+    // The servers hear nothing of its channels: who carries brings no heartbeat.
     #[cfg(windows)]
-    let config = crate::windows::prepare_once(config);
+    let (config, _) = crate::windows::prepare_once(config);
     let exported = export(&config, to, receipts)?;
     tell(&format!(
         "{} events in {} batches appended to {}; {} earlier exports receipted",

@@ -22,6 +22,7 @@ use crate::remember::Notebook;
 use crate::spool::Spool;
 use crate::standing::{Counts, Pending, Stepped};
 use crate::traffic::Traffic;
+use crate::watch::channel_board::ChannelBoard;
 use crate::watch::facts::FactsSource;
 use crate::watch::source::Source;
 
@@ -72,6 +73,8 @@ pub struct Collector {
     /// Whether the last step looked at the logs: a full outbox prevents it.
     looked: bool,
     sources: Vec<Source>,
+    /// Event channels that someone else reads into one of the sources.
+    channels: Option<ChannelBoard>,
     facts: FactsSource,
     snapshot: FactsSnapshot,
     facts_hash: u64,
@@ -114,7 +117,7 @@ impl Collector {
         })?;
         let notebook = Notebook::new(&config.state_dir, &device_id);
         let mut memory = notebook.load();
-        let sources = plan_sources(&config.sources)
+        let sources = plan_sources(&config.sources, &config.state_dir)
             .into_iter()
             .map(|plan| {
                 let files = memory.take_files(&plan.key());
@@ -128,6 +131,7 @@ impl Collector {
             started_at_ms: None,
             looked: false,
             sources,
+            channels: None,
             facts: FactsSource::new(config.facts_file.clone()),
             snapshot: FactsSnapshot {
                 revision: memory.facts_revision,
@@ -181,6 +185,11 @@ impl Collector {
         Ok(collector)
     }
 
+    /// Tells of these event channels, too, in every heartbeat.
+    pub(crate) fn watch_channels(&mut self, channels: Option<ChannelBoard>) {
+        self.channels = channels;
+    }
+
     /// Who this device is.
     pub fn device_id(&self) -> &str {
         &self.device_id
@@ -211,16 +220,20 @@ impl Collector {
         }
         self.watch_answers(now_ms);
         self.look_at_facts(now_ms);
-        self.report_health(now_ms);
         self.spool_what_rotates_away(now_ms);
         self.return_spooled(now_ms);
         self.looked = !self.outbox.is_full();
         if self.looked {
             self.look_at_logs(now_ms, last_look, &mut stepped);
-            self.seal_if_due(now_ms, last_look && !stepped.more);
         } else if self.is_cut_off(now_ms) {
             // To learn whether something rotated away meanwhile.
             self.look_for_rotation(now_ms);
+        }
+        // After the look, of which it tells, and before the events, which its
+        // facts belong to.
+        self.report_health(now_ms);
+        if self.looked {
+            self.seal_if_due(now_ms, last_look && !stepped.more);
         }
         // With a full outbox there is nothing to do before a receipt comes.
         stepped.more &= !self.outbox.is_full();

@@ -80,9 +80,16 @@ pub fn now_ms() -> i64 {
 /// At the start only: later failures are retried.
 pub async fn run(
     config: CollectorConfig,
+    shutdown: watch::Receiver<bool>,
+) -> Result<RunSummary, RunError> {
+    follow(Collector::open(config)?, shutdown).await
+}
+
+/// As [`run()`], with a collector that is open.
+pub(crate) async fn follow(
+    mut collector: Collector,
     mut shutdown: watch::Receiver<bool>,
 ) -> Result<RunSummary, RunError> {
-    let mut collector = Collector::open(config)?;
     let mut sender = Sender::start(collector.config())?;
     let poll = Duration::from_millis(u64::from(collector.config().poll_ms));
     let mut status = StatusTeller::new(&collector.config().state_dir, now_ms());
@@ -128,13 +135,26 @@ pub async fn run(
 /// # Errors
 /// At the start only.
 pub async fn run_once(
-    mut config: CollectorConfig,
+    config: CollectorConfig,
+    shutdown: watch::Receiver<bool>,
+) -> Result<RunSummary, RunError> {
+    read_once(Collector::open(at_once(config))?, shutdown).await
+}
+
+/// Someone waits for a single pass.
+pub(crate) fn at_once(config: CollectorConfig) -> CollectorConfig {
+    CollectorConfig {
+        start_spread_ms: 0,
+        ..config
+    }
+}
+
+/// As [`run_once`], with a collector that is open.
+pub(crate) async fn read_once(
+    mut collector: Collector,
     mut shutdown: watch::Receiver<bool>,
 ) -> Result<RunSummary, RunError> {
-    // Someone waits for this one.
-    config.start_spread_ms = 0;
-    let patience = Duration::from_millis(u64::from(config.receipt_timeout_ms));
-    let mut collector = Collector::open(config)?;
+    let patience = Duration::from_millis(u64::from(collector.config().receipt_timeout_ms));
     let mut sender = Sender::start(collector.config())?;
     let mut progress = (collector.counts(), Instant::now());
     while !*shutdown.borrow() {

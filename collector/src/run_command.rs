@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use tokio::sync::watch;
 
 use crate::config::CollectorConfig;
-use crate::run::{RunError, RunSummary, lock_state, run, run_once};
+use crate::pipeline::Collector;
+use crate::run::{RunError, RunSummary, at_once, follow, lock_state, read_once};
 use crate::send::SendError;
+use crate::watch::channel_board::ChannelBoard;
 
 /// Exit status of a wrong command line or configuration.
 pub const EXIT_USAGE: u8 = 64;
@@ -62,11 +64,13 @@ pub fn execute(args: &RunArgs, stop: impl FnOnce(watch::Sender<bool>) + Send + '
         }
     };
     #[cfg(windows)]
-    let config = if args.once {
+    let (config, channels) = if args.once {
         crate::windows::prepare_once(config)
     } else {
         crate::windows::prepare(config)
     };
+    #[cfg(not(windows))]
+    let channels = None;
     // One thread is plenty: the work is bounded per step.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -79,7 +83,7 @@ pub fn execute(args: &RunArgs, stop: impl FnOnce(watch::Sender<bool>) + Send + '
         }
     };
     let once = args.once;
-    match runtime.block_on(work(config, once, stop)) {
+    match runtime.block_on(work((config, channels), once, stop)) {
         Ok(summary) => conclude(&summary, once),
         Err(error) => {
             tell_error(&error);
@@ -92,16 +96,19 @@ pub fn execute(args: &RunArgs, stop: impl FnOnce(watch::Sender<bool>) + Send + '
 }
 
 async fn work(
-    config: CollectorConfig,
+    (config, channels): (CollectorConfig, Option<ChannelBoard>),
     once: bool,
     stop: impl FnOnce(watch::Sender<bool>) + Send + 'static,
 ) -> Result<RunSummary, RunError> {
     let (tell, shutdown) = watch::channel(false);
     stop(tell);
+    let config = if once { at_once(config) } else { config };
+    let mut collector = Collector::open(config)?;
+    collector.watch_channels(channels);
     if once {
-        run_once(config, shutdown).await
+        read_once(collector, shutdown).await
     } else {
-        run(config, shutdown).await
+        follow(collector, shutdown).await
     }
 }
 

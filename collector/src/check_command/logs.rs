@@ -25,13 +25,13 @@ pub(super) fn look(
         Notebook::new(&config.state_dir, device_id).load()
     });
     #[cfg(windows)]
-    if config.sources.event_channels
-        && let Err(error) = crate::windows::event_channels::probe()
-    {
-        screen.fault(
-            format!("the event log may not be read: {error}"),
-            "run this as an administrator; if it stays so, run install.ps1 again, which grants the service its rights",
-        );
+    if config.sources.event_channels {
+        for (channel, error) in crate::windows::event_channels::unreadable() {
+            screen.fault(
+                format!("the event log {channel} cannot be read: {error}"),
+                "run this as an administrator; if it stays so, run install.ps1 again, which grants the service its rights",
+            );
+        }
     }
     let sources = sources(&config.sources);
     if sources.is_empty() {

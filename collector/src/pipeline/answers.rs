@@ -7,6 +7,11 @@ use prost::Message;
 use super::Collector;
 use crate::outbox::Cargo;
 use crate::remember::Memory;
+use crate::watch::source::Source;
+
+/// Pause between two writes of the checkpoint for each file in it, which takes
+/// some 250 bytes.
+const CHECKPOINT_MS_PER_FILE: i64 = 4;
 
 impl Collector {
     /// The next batch to send, stamped with `now_ms`; `None` while there is
@@ -108,7 +113,11 @@ impl Collector {
 
     pub(super) fn save_if_due(&mut self, now_ms: i64) {
         let age_ms = now_ms.saturating_sub(self.saved_at_ms);
-        let period_ms = i64::from(self.config.checkpoint_s) * 1_000;
+        // A long checkpoint, of very many archives, is written more seldom.
+        let files: usize = self.sources.iter().map(Source::remembered_files).sum();
+        let files = i64::try_from(files).unwrap_or(i64::MAX);
+        let least_ms = files.saturating_mul(CHECKPOINT_MS_PER_FILE);
+        let period_ms = (i64::from(self.config.checkpoint_s) * 1_000).max(least_ms);
         if self.memory_moved && !(0..period_ms).contains(&age_ms) {
             self.saved_at_ms = now_ms;
             self.save();

@@ -3,6 +3,7 @@
 
 use kbwatch_proto::batch::{self, Contents};
 use kbwatch_proto::event::{Health, UnreadableSource};
+use kbwatch_proto::words::SourceKind;
 
 use super::Collector;
 use super::lines::{Counted, Read};
@@ -36,7 +37,8 @@ impl Collector {
         let period_ms = i64::from(self.config.heartbeat_s) * 1_000;
         // A clock that was set back must not silence the device.
         let due = now_ms >= self.heartbeat_at_ms || self.heartbeat_at_ms - now_ms > 2 * period_ms;
-        if !(due || self.facts_due) {
+        let known = self.knows_health(now_ms);
+        if !((due && known) || self.facts_due) {
             return;
         }
         // Of heartbeats that nobody took, the last one says it all.
@@ -46,7 +48,7 @@ impl Collector {
         if self.outbox.is_full() {
             return;
         }
-        if due {
+        if due && known {
             let jitter = period_ms / 10;
             self.heartbeat_at_ms = now_ms + period_ms + fastrand::i64(-jitter..=jitter);
             self.facts.ask_again();
@@ -55,13 +57,20 @@ impl Collector {
         let contents = Contents {
             events: Vec::new(),
             facts,
-            health: Some(self.health(now_ms)),
+            health: known.then(|| self.health(now_ms)),
         };
         let cargo = match &contents.facts {
             Some(_) => Cargo::Facts,
             None => Cargo::Health,
         };
         self.seal(contents, cargo);
+    }
+
+    /// Whether everything was looked at that a heartbeat tells of. Until then
+    /// it waits: what it does not tell counts as well.
+    fn knows_health(&self, now_ms: i64) -> bool {
+        let channels = self.channels.as_ref();
+        channels.is_none_or(|channels| channels.is_known(now_ms))
     }
 
     /// Seals a last heartbeat if lines were read since the one before: what a
@@ -120,14 +129,18 @@ impl Collector {
         }
     }
 
-    /// Sources of which a log cannot be read, each once, with the first reason.
+    /// Sources of which a log or a channel cannot be read, each once, with the
+    /// first reason.
     fn unreadable_sources(&self, now_ms: i64) -> Vec<UnreadableSource> {
+        let of_files = self.sources.iter().filter_map(|source| {
+            let trouble = source.lasting_trouble(now_ms)?;
+            Some((source.kind(), trouble))
+        });
+        let channels = self.channels.iter();
+        let of_channels = channels.flat_map(|channels| channels.lasting_troubles(now_ms));
+        let of_channels = of_channels.map(|trouble| (SourceKind::EventLog, trouble));
         let mut unreadable: Vec<UnreadableSource> = Vec::new();
-        for source in &self.sources {
-            let Some(trouble) = source.lasting_trouble(now_ms) else {
-                continue;
-            };
-            let kind = source.kind();
+        for (kind, trouble) in of_channels.chain(of_files) {
             match unreadable.iter_mut().find(|known| known.source == kind) {
                 Some(known) => known.logs += 1,
                 None => unreadable.push(UnreadableSource {
@@ -151,4 +164,85 @@ fn hash_facts(facts: &std::collections::BTreeMap<String, String>) -> u64 {
         }
     }
     batch::checksum(&text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use kbwatch_proto::batch::unpack;
+    use kbwatch_proto::unreadable::Unreadable;
+
+    use super::*;
+    use crate::config::{CollectorConfig, SourcesConfig};
+    use crate::watch::channel_board::ChannelBoard;
+
+    const START_MS: i64 = 1_673_431_200_000;
+
+    /// A collector beside a thread that reads event channels.
+    fn collector(folder: &tempfile::TempDir, board: &ChannelBoard) -> Collector {
+        let state_dir = folder.path().join("state");
+        let facts = folder.path().join("facts.json");
+        std::fs::write(&facts, r#"{"ubr": "3770"}"#).unwrap();
+        let config = CollectorConfig {
+            gateway: "http://127.0.0.1:1".to_owned(),
+            declared_device: Some("pc-1".to_owned()),
+            sources: SourcesConfig {
+                event_xml: Some(state_dir.join("events.xml")),
+                ..SourcesConfig::none()
+            },
+            facts_file: Some(facts),
+            state_dir,
+            ..CollectorConfig::default()
+        };
+        let mut collector = Collector::open(config).unwrap();
+        collector.watch_channels(Some(board.clone()));
+        collector
+    }
+
+    /// What the collector has to say after a step.
+    fn said(collector: &mut Collector, now_ms: i64) -> Vec<Contents> {
+        collector.step(now_ms);
+        let mut said = Vec::new();
+        while let Some(batch) = collector.next_batch(now_ms) {
+            said.push(unpack(&batch).unwrap().contents);
+        }
+        said
+    }
+
+    #[test]
+    fn the_first_heartbeat_waits_for_the_channels_and_the_facts_do_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let board = ChannelBoard::of(&["System", "Setup"], START_MS);
+        let mut collector = collector(&folder, &board);
+        let first = said(&mut collector, START_MS);
+        assert_eq!(first.len(), 1);
+        assert!(first[0].facts.is_some() && first[0].health.is_none());
+        board.note("System", &Ok(false), START_MS);
+        assert!(said(&mut collector, START_MS + 1_000).is_empty());
+        let denied = Err(io::ErrorKind::PermissionDenied.into());
+        board.note("Setup", &denied, START_MS + 1_500);
+        let mut second = said(&mut collector, START_MS + 2_000);
+        let health = second.remove(0).health.unwrap();
+        let told = UnreadableSource {
+            source: SourceKind::EventLog,
+            reason: Unreadable::Denied,
+            since_ms: START_MS + 1_500,
+            logs: 1,
+        };
+        assert_eq!(health.unreadable, [told]);
+    }
+
+    #[test]
+    fn channels_without_any_record_of_interest_are_no_missing_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let board = ChannelBoard::of(&["System"], START_MS);
+        board.note("System", &Ok(false), START_MS);
+        let mut collector = collector(&folder, &board);
+        for now_ms in [START_MS, START_MS + 3_600_000] {
+            let health = said(&mut collector, now_ms).remove(0).health.unwrap();
+            assert_eq!(health.unreadable, []);
+        }
+        assert!(collector.unreadable_logs().is_empty());
+    }
 }

@@ -1,20 +1,22 @@
 //! Which logs are followed, and how each is.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::config::SourcesConfig;
 use crate::parse::FileKind;
 use crate::watch::source::{Archives, SourcePlan};
 
-/// One plan for each log that the configuration names.
-pub(super) fn plan_sources(sources: &SourcesConfig) -> Vec<SourcePlan> {
+/// One plan for each log that the configuration names; what lies in the state
+/// folder is our own.
+pub(super) fn plan_sources(sources: &SourcesConfig, state_dir: &Path) -> Vec<SourcePlan> {
     let default = SourcesConfig::default();
     let plan = |name, path: &Option<PathBuf>, kind| {
         path.clone().map(|path| SourcePlan {
             is_optional: false,
             // Every Windows has a CBS.log; dism.log begins with the first use
-            // of DISM.
-            is_default: name == "dism_log" && default.dism_log.as_ref() == Some(&path),
+            // of DISM, and our copy of event channels with the first record.
+            is_default: (name == "dism_log" && default.dism_log.as_ref() == Some(&path))
+                || path.parent() == Some(state_dir),
             name,
             path,
             kind,

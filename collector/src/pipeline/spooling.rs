@@ -85,3 +85,87 @@ impl Collector {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use kbwatch_proto::telemetry::{Batch, Outcome, Receipt};
+
+    use super::*;
+    use crate::config::{CollectorConfig, SourcesConfig};
+    use crate::spool::Worth;
+
+    const NOW_MS: i64 = 1_673_431_200_000;
+
+    /// A collector without logs whose spool holds some batches.
+    fn collector(folder: &tempfile::TempDir, spooled: u32) -> Collector {
+        let config = CollectorConfig {
+            gateway: "http://127.0.0.1:1".to_owned(),
+            declared_device: Some("pc-1".to_owned()),
+            state_dir: folder.path().to_owned(),
+            sources: SourcesConfig::none(),
+            ..CollectorConfig::default()
+        };
+        let mut collector = Collector::open(config).unwrap();
+        for _ in 0..spooled {
+            let batch = Batch {
+                event_count: 1,
+                ..Batch::default()
+            };
+            collector.spool.keep(&batch, Worth::Essential).unwrap();
+        }
+        collector
+    }
+
+    /// As after a long time in which nobody answered.
+    fn cut_off(collector: &mut Collector) {
+        let patience_ms = i64::from(collector.config.spool_after_s) * 1_000;
+        collector.unanswered_since_ms = Some(NOW_MS - patience_ms);
+        assert!(collector.is_cut_off(NOW_MS));
+    }
+
+    #[test]
+    fn while_nobody_answers_one_spooled_batch_alone_asks_for_the_gateway() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut collector = collector(&folder, 3);
+        cut_off(&mut collector);
+        for _ in 0..3 {
+            collector.return_spooled(NOW_MS);
+            assert_eq!(collector.outbox.len(), 1);
+        }
+        let asking = collector.next_batch(NOW_MS).unwrap();
+        // Nobody is there: the same batch asks again, and lies in the spool.
+        collector.on_disconnect();
+        collector.return_spooled(NOW_MS);
+        assert_eq!(collector.next_batch(NOW_MS).unwrap(), asking);
+        assert_eq!((collector.outbox.len(), collector.spool.len()), (1, 3));
+    }
+
+    #[test]
+    fn what_waits_anyway_asks_instead_of_the_spool() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut collector = collector(&folder, 3);
+        cut_off(&mut collector);
+        collector.outbox.push(Batch::default(), Cargo::Health);
+        collector.return_spooled(NOW_MS);
+        assert_eq!(collector.outbox.len(), 1);
+    }
+
+    #[test]
+    fn once_someone_answers_the_rest_of_the_spool_follows() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut collector = collector(&folder, 20);
+        cut_off(&mut collector);
+        collector.return_spooled(NOW_MS);
+        let asking = collector.next_batch(NOW_MS).unwrap();
+        collector.on_receipt(&Receipt {
+            epoch: asking.epoch,
+            batch_seq: asking.batch_seq,
+            outcome: Outcome::Durable.into(),
+            ..Receipt::default()
+        });
+        assert_eq!(collector.spool.len(), 19);
+        collector.watch_answers(NOW_MS);
+        collector.return_spooled(NOW_MS);
+        assert_eq!(collector.outbox.len(), MAX_RETURNING);
+    }
+}

@@ -66,6 +66,11 @@ impl Fingerprint {
         }
     }
 
+    /// Bytes that it covers.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
     /// Whether it covers anything: an empty file resembles every file.
     pub(crate) fn says_something(&self) -> bool {
         self.len > 0

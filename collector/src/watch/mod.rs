@@ -2,6 +2,7 @@
 //! of the machine. Read-only; nothing here scans, triggers or locks anything.
 
 mod beginning;
+pub(crate) mod channel_board;
 // Only Windows has these, but every machine tests them.
 #[cfg(any(windows, test))]
 pub(crate) mod boot_story;
@@ -19,3 +20,4 @@ pub(crate) mod progress;
 mod rewind;
 pub(crate) mod source;
 pub(crate) mod text_file;
+pub(crate) mod trouble;

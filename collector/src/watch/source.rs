@@ -13,19 +13,19 @@ use kbwatch_proto::words::SourceKind;
 
 use crate::parse::ParseCounts;
 use crate::remember::RememberedFile;
-use crate::watch::file_id::Signature;
 use crate::watch::losses::Losses;
-use crate::watch::opened::Opened;
 use crate::watch::text_file::{FollowedFile, Reading};
+use crate::watch::trouble::Trouble;
 
 pub(crate) use self::plan::{Archives, SourcePlan};
 
 use self::listing::Listing;
-use self::presence::{Presence, Trouble};
+use self::presence::Presence;
 
 mod listing;
+mod live;
 mod plan;
-pub(crate) mod presence;
+mod presence;
 mod reading;
 mod rotation;
 
@@ -49,7 +49,11 @@ pub(crate) struct Source {
     ready: Vec<UpdateEvent>,
     closed_counts: ParseCounts,
     skipped_files: u64,
+    /// Archives that are too many to be known, at most so far.
+    files_beyond: u64,
     skipped_events: u64,
+    /// How often the live file turned out to be written anew in its place.
+    rewritten: u32,
     trouble: Option<Trouble>,
     /// An archive that cannot be opened so far.
     locked_archive: Option<Trouble>,
@@ -103,7 +107,9 @@ impl Source {
             ready: Vec::new(),
             closed_counts: ParseCounts::default(),
             skipped_files: 0,
+            files_beyond: 0,
             skipped_events: 0,
+            rewritten: 0,
             trouble: None,
             locked_archive: None,
             losses: Losses::default(),
@@ -165,43 +171,6 @@ impl Source {
                 .any(|file| !file.is_finished() || !file.is_answered())
     }
 
-    /// One metadata call; opens the live file only when it changed.
-    fn look_at_live(&mut self) -> io::Result<Option<Opened>> {
-        let signature = match Signature::at(&self.plan.path) {
-            Ok(signature) => signature,
-            Err(error) if is_absence(&error) => {
-                self.strays.extend(self.live.take());
-                // Until there is a live file again, only the folder tells
-                // whether one came and was rotated away meanwhile.
-                self.listing.ask();
-                return Ok(None);
-            }
-            Err(error) => return Err(error),
-        };
-        if let Some(live) = &self.live
-            && live.is_unchanged(signature)
-        {
-            return Ok(None);
-        }
-        let opened = Opened::open(&self.plan.path)?;
-        let reading = &self.reading;
-        let continues = |file: &FollowedFile| file.is(&opened, reading);
-        if self.live.as_ref().is_none_or(|live| !continues(live)) {
-            let known = self.strays.iter().position(continues);
-            let next = known.map_or_else(
-                || FollowedFile::new(&self.plan.path, &opened, reading, !self.is_known),
-                |at| self.strays.swap_remove(at),
-            );
-            // The one before may live on under another name.
-            self.strays.extend(self.live.replace(next));
-            self.listing.ask();
-        }
-        if let Some(live) = &mut self.live {
-            live.path.clone_from(&self.plan.path);
-        }
-        Ok(Some(opened))
-    }
-
     fn files(&self) -> impl Iterator<Item = &FollowedFile> {
         self.archived.iter().chain(&self.live)
     }
@@ -258,6 +227,11 @@ impl Source {
             .collect()
     }
 
+    /// How many files its memory holds.
+    pub(crate) fn remembered_files(&self) -> usize {
+        self.files().count() + self.strays.len()
+    }
+
     /// What the parsers counted, of files that are gone or missed too.
     pub(crate) fn counts(&self) -> ParseCounts {
         let mut sum = self.closed_counts;
@@ -282,9 +256,9 @@ impl Source {
         self.live.as_ref().and_then(FollowedFile::modified_ms)
     }
 
-    /// Archives that were too old to be read.
+    /// Archives that were too old, or too many, to be read.
     pub(crate) fn skipped_files(&self) -> u64 {
-        self.skipped_files
+        self.skipped_files + self.files_beyond
     }
 }
 

@@ -57,6 +57,8 @@ pub(crate) struct FollowedFile {
     pub(crate) path: PathBuf,
     id: FileId,
     fingerprint: Fingerprint,
+    /// Of the last bytes that were read; none were, in this process.
+    tail: Fingerprint,
     pub(crate) beginning: Beginning,
     parsing: Parsing,
     /// Bytes handed to the parser.
@@ -76,8 +78,10 @@ pub(crate) struct FollowedFile {
     pub(crate) missed_scans: u32,
     /// A cabinet between two looks: to open it anew would unpack it anew.
     unpacking: Option<Opened>,
-    /// Looks, one after the other, at which reading an archive failed.
+    /// Looks, one after the other, at which an archive was found damaged, and as
+    /// what: while it changes someone still writes it.
     failures: u32,
+    damaged: Option<Signature>,
     /// Bytes that lay there before this device was first looked at.
     history_len: u64,
     events: Vec<UpdateEvent>,
@@ -94,6 +98,7 @@ impl FollowedFile {
             path: path.to_owned(),
             id: opened.signature.id,
             fingerprint: Fingerprint::of(&opened.head),
+            tail: Fingerprint::default(),
             beginning: Beginning::default(),
             parsing: Parsing::Waiting(None),
             fed: 0,
@@ -106,6 +111,7 @@ impl FollowedFile {
             missed_scans: 0,
             unpacking: None,
             failures: 0,
+            damaged: None,
             history_len: if is_history { opened.signature.len } else { 0 },
             events: Vec::new(),
             history_events: 0,
@@ -132,6 +138,7 @@ impl FollowedFile {
             path: memory.path,
             id: memory.id,
             fingerprint: memory.fingerprint,
+            tail: Fingerprint::default(),
             beginning: Beginning::default(),
             parsing,
             fed: durable.checkpoint.offset,
@@ -144,6 +151,7 @@ impl FollowedFile {
             missed_scans: 0,
             unpacking: None,
             failures: 0,
+            damaged: None,
             history_len: memory.history_len,
             events: Vec::new(),
             history_events: 0,
@@ -191,11 +199,6 @@ impl FollowedFile {
         if self.finished || self.is_foreign {
             return 0;
         }
-        self.len.saturating_sub(self.fed)
-    }
-
-    /// Bytes that were there when it was given up.
-    pub(crate) fn lost_bytes(&self) -> u64 {
         self.len.saturating_sub(self.fed)
     }
 

@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use super::event_log::{Order, Query};
 use crate::config::CollectorConfig;
+use crate::run::now_ms;
+use crate::watch::channel_board::ChannelBoard;
 use crate::watch::channel_pass::{ChannelPass, Todo, behind, take};
 use crate::watch::channel_spool::{ChannelSpool, record_id};
 
@@ -24,49 +26,58 @@ const CHANNELS: [&str; 3] = [
 /// Pause between two passes.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// Starts the thread, which ends with the process.
-pub(super) fn start(config: &CollectorConfig) {
+/// Starts the thread, which ends with the process; how it fares stands on the
+/// board.
+pub(super) fn start(config: &CollectorConfig) -> ChannelBoard {
     let mut spool = ChannelSpool::open(&config.state_dir);
     let history_days = config.history_days;
+    let board = ChannelBoard::of(&CHANNELS, now_ms());
+    let noted = board.clone();
     let spawned = std::thread::Builder::new()
         .name("event channels".to_owned())
-        .spawn(move || carry(&mut spool, history_days));
+        .spawn(move || carry(&mut spool, &noted, history_days));
     if let Err(error) = spawned {
         tracing::error!(%error, "event channels are not read");
     }
+    board
 }
 
 /// Carries all that the channels hold by now: for work that ends by itself.
-pub(super) fn carry_now(config: &CollectorConfig) {
+pub(super) fn carry_now(config: &CollectorConfig) -> ChannelBoard {
     let mut spool = ChannelSpool::open(&config.state_dir);
+    let board = ChannelBoard::of(&CHANNELS, now_ms());
     for channel in CHANNELS {
         let mut pass = ChannelPass::default();
         loop {
-            match carry_channel(&mut spool, channel, &mut pass, config.history_days) {
-                Ok(true) => {}
-                Ok(false) => break,
-                Err(error) => {
-                    tracing::warn!(channel, %error, "event channel cannot be read");
-                    break;
-                }
+            let carried = carry_channel(&mut spool, channel, &mut pass, config.history_days);
+            note(&board, channel, &carried);
+            if !matches!(carried, Ok(true)) {
+                break;
             }
         }
     }
+    board
 }
 
-fn carry(spool: &mut ChannelSpool, history_days: u32) {
-    let mut passes = CHANNELS.map(|channel| (channel, ChannelPass::default(), false));
+fn carry(spool: &mut ChannelSpool, board: &ChannelBoard, history_days: u32) {
+    let mut passes = CHANNELS.map(|channel| (channel, ChannelPass::default()));
     loop {
-        for (channel, pass, in_trouble) in &mut passes {
+        for (channel, pass) in &mut passes {
             let carried = carry_channel(spool, channel, pass, history_days);
-            if let Err(error) = &carried
-                && !*in_trouble
-            {
-                tracing::warn!(channel, %error, "event channel cannot be read, trying again");
-            }
-            *in_trouble = carried.is_err();
+            note(board, channel, &carried);
         }
         std::thread::sleep(PAUSE);
+    }
+}
+
+/// Notes how a channel fares, and says so when that changes.
+fn note(board: &ChannelBoard, channel: &'static str, carried: &io::Result<bool>) {
+    if !board.note(channel, carried, now_ms()) {
+        return;
+    }
+    match carried {
+        Ok(_) => tracing::info!(channel, "event channel can be read again"),
+        Err(error) => tracing::warn!(channel, %error, "event channel cannot be read"),
     }
 }
 
@@ -94,9 +105,13 @@ fn carry_channel(
     pass.end(newest, taken.has_more)
 }
 
-/// Whether the event log answers.
-pub(crate) fn probe() -> io::Result<()> {
-    newest(CHANNELS[0]).map(drop)
+/// Channels that cannot be read, and why.
+pub(crate) fn unreadable() -> Vec<(&'static str, io::Error)> {
+    let asked = CHANNELS.map(|channel| (channel, newest(channel)));
+    let failed = asked.into_iter();
+    failed
+        .filter_map(|(channel, newest)| Some((channel, newest.err()?)))
+        .collect()
 }
 
 /// Number of a channel's newest record; 0 where there is none.

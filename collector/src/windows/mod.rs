@@ -12,26 +12,23 @@ pub mod service;
 pub(crate) mod store;
 
 use crate::config::CollectorConfig;
+use crate::watch::channel_board::ChannelBoard;
 use crate::watch::channel_spool::ChannelSpool;
 
 /// Makes the process a guest that nobody notices, and starts what feeds the
-/// collector from the event log.
-pub(crate) fn prepare(config: CollectorConfig) -> CollectorConfig {
+/// collector from the event log; how that fares stands on the board.
+pub(crate) fn prepare(config: CollectorConfig) -> (CollectorConfig, Option<ChannelBoard>) {
     restraint::restrain(config.memory_max_mb);
-    if reads_channels(&config) {
-        event_channels::start(&config);
-    }
-    with_channels(config)
+    let board = reads_channels(&config).then(|| event_channels::start(&config));
+    (with_channels(config), board)
 }
 
 /// As [`prepare`] for work that ends by itself: what the event log holds is
 /// there before it begins.
-pub(crate) fn prepare_once(config: CollectorConfig) -> CollectorConfig {
+pub(crate) fn prepare_once(config: CollectorConfig) -> (CollectorConfig, Option<ChannelBoard>) {
     restraint::restrain(config.memory_max_mb);
-    if reads_channels(&config) {
-        event_channels::carry_now(&config);
-    }
-    with_channels(config)
+    let board = reads_channels(&config).then(|| event_channels::carry_now(&config));
+    (with_channels(config), board)
 }
 
 /// The configuration with the file that the event channels are carried into.

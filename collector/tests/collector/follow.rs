@@ -260,6 +260,8 @@ fn a_collector_whose_full_outbox_kept_it_from_looking_is_not_idle() {
     let mut collector = world.open();
     collector.step(world.now_ms);
     world.append_records(1);
+    // The facts are in the way.
+    collector.step(world.now_ms);
     let mut notes = Notes::default();
     notes.take_all(&mut collector, world.now_ms, Outcome::Durable);
     assert!(!collector.pending().is_idle());

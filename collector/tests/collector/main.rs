@@ -1,6 +1,8 @@
 //! The collector against a world that rotates, truncates, kills and refuses.
 
 #[cfg(test)]
+mod adversity;
+#[cfg(test)]
 mod archives;
 #[cfg(test)]
 mod bad_input;

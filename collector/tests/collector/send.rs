@@ -188,6 +188,9 @@ async fn a_last_heartbeat_that_nobody_answers_is_nothing_left_behind() {
     world.append_records(5);
     let (running, shutdown) = start(&world.config);
     until_all_arrived(&gateway, &world).await;
+    // Lines that no heartbeat told of yet.
+    world.append_records(5);
+    until_all_arrived(&gateway, &world).await;
     let before = gateway.notes().batches.len();
     gateway.answer_next([Answer::Silence; 10]);
     let summary = stop(running, shutdown).await;

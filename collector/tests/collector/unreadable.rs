@@ -4,6 +4,7 @@
 use std::fs;
 
 use kbwatch_proto::event::UnreadableSource;
+use kbwatch_proto::telemetry::Outcome;
 use kbwatch_proto::unreadable::Unreadable;
 use kbwatch_proto::words::SourceKind;
 
@@ -64,4 +65,48 @@ fn bytes_that_vanish_before_they_are_read_are_counted_and_told() {
     let health = heartbeat(&mut world, &mut collector).health.pop().unwrap();
     let cbs = health.sources[0];
     assert_eq!((cbs.lost_files, cbs.lost_bytes), (1, len - read));
+}
+
+#[test]
+fn the_first_heartbeat_of_a_process_tells_what_its_first_look_found() {
+    let mut world = World::new();
+    fs::create_dir(world.path("CBS.log")).unwrap();
+    let mut collector = world.open();
+    collector.step(world.now_ms);
+    let mut notes = Notes::default();
+    notes.take_all(&mut collector, world.now_ms, Outcome::Durable);
+    let [health] = &notes.health[..] else {
+        panic!("{:?}", notes.health);
+    };
+    assert_eq!(health.unreadable.len(), 1);
+    assert_eq!(health.unreadable[0].reason, Unreadable::NotAFile);
+    // And how much it has to catch up with.
+    fs::remove_dir(world.path("CBS.log")).unwrap();
+    world.append_records(5_000);
+    let mut collector = world.open();
+    collector.step(world.now_ms);
+    let mut notes = Notes::default();
+    notes.take_all(&mut collector, world.now_ms, Outcome::Durable);
+    assert!(notes.health[0].lag_bytes > 0);
+    assert_eq!(notes.health[0].unreadable, []);
+    assert!(notes.facts.len() == 1 && notes.batches[0].event_count == 0);
+}
+
+#[test]
+fn a_log_that_is_rotated_away_while_its_reader_starts_is_not_called_missing() {
+    let mut world = World::new();
+    world.append_records(3);
+    let mut collector = world.open();
+    world.settle(&mut collector, &mut Notes::default());
+    collector.save();
+    fs::remove_file(world.path("CBS.log")).unwrap();
+    let gone_ms = world.now_ms;
+    let mut collector = world.open();
+    let mut notes = Notes::default();
+    collector.step(world.now_ms);
+    notes.take_all(&mut collector, world.now_ms, Outcome::Durable);
+    assert_eq!(notes.health[0].unreadable, []);
+    let notes = heartbeat(&mut world, &mut collector);
+    let told = &notes.health.last().unwrap().unreadable[0];
+    assert_eq!((told.reason, told.since_ms), (Unreadable::Absent, gone_ms));
 }

@@ -6,15 +6,7 @@ use std::path::Path;
 use kbwatch_proto::unreadable::Unreadable;
 
 use super::Source;
-
-/// A log that was there may be missing, locked or half packed for so long before
-/// people are told: a rotation takes a moment.
-const PATIENCE_MS: i64 = 60_000;
-
-/// Errors of Windows: another program shares the file, or part of it, with
-/// nobody.
-const SHARING_VIOLATION: i32 = 32;
-const LOCK_VIOLATION: i32 = 33;
+use crate::watch::trouble::{PATIENCE_MS, Trouble, reason};
 
 /// Whether the log is there, and what people were told of that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -28,13 +20,6 @@ pub(super) enum Presence {
     Gone(i64),
     /// People know that it is missing, since then.
     Told(i64),
-}
-
-/// What keeps a log, or an archive of it, from being read, and since when.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Trouble {
-    pub(crate) reason: Unreadable,
-    pub(crate) since_ms: i64,
 }
 
 impl Source {
@@ -53,8 +38,7 @@ impl Source {
     pub(crate) fn lasting_trouble(&self, now_ms: i64) -> Option<Trouble> {
         if let Some(trouble) = self.trouble.or(self.locked_archive) {
             let passes = matches!(trouble.reason, Unreadable::InUse | Unreadable::Damaged);
-            let is_young = (0..PATIENCE_MS).contains(&(now_ms - trouble.since_ms));
-            return (!passes || !is_young).then_some(trouble);
+            return (!passes || trouble.has_lasted(now_ms)).then_some(trouble);
         }
         match self.presence {
             Presence::Told(since_ms) if self.plan.is_expected() && !self.is_readable() => {
@@ -87,6 +71,11 @@ impl Source {
                 self.presence = Presence::Gone(now_ms);
                 return;
             }
+            // An earlier process read it: it may be rotated away this moment.
+            Presence::Unknown if self.is_known => {
+                self.presence = Presence::Gone(now_ms);
+                return;
+            }
             Presence::Gone(since_ms) if (0..PATIENCE_MS).contains(&(now_ms - since_ms)) => return,
             Presence::Gone(since_ms) => since_ms,
             Presence::Unknown => now_ms,
@@ -107,8 +96,7 @@ impl Source {
         if self.trouble.map(|trouble| trouble.reason) == reason {
             return;
         }
-        let since_ms = self.trouble.map_or(now_ms, |trouble| trouble.since_ms);
-        self.trouble = reason.map(|reason| Trouble { reason, since_ms });
+        self.trouble = Trouble::after(self.trouble, reason, now_ms);
         let path = self.plan.path.display();
         let source = self.plan.name;
         if let Some(error) = failed {
@@ -120,39 +108,6 @@ impl Source {
 
     /// Notes whether the last listing met an archive that cannot be opened.
     pub(super) fn note_locked_archive(&mut self, failed: Option<Unreadable>, now_ms: i64) {
-        let since_ms = self.locked_archive.map_or(now_ms, |known| known.since_ms);
-        self.locked_archive = failed.map(|reason| Trouble { reason, since_ms });
-    }
-}
-
-/// What an error means for whoever has to mend it.
-pub(super) fn reason(error: &io::Error) -> Unreadable {
-    let by_windows = error.raw_os_error().filter(|_| cfg!(windows));
-    match (by_windows, error.kind()) {
-        (Some(SHARING_VIOLATION | LOCK_VIOLATION), _) | (_, io::ErrorKind::ResourceBusy) => {
-            Unreadable::InUse
-        }
-        (_, io::ErrorKind::PermissionDenied) => Unreadable::Denied,
-        (_, io::ErrorKind::IsADirectory) => Unreadable::NotAFile,
-        (_, io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Unreadable::Absent,
-        (_, io::ErrorKind::Other | io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof) => {
-            Unreadable::Damaged
-        }
-        _ => Unreadable::Failed,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_error_says_what_has_to_be_mended() {
-        use io::ErrorKind::{InvalidData, IsADirectory, PermissionDenied, TimedOut};
-        let of = |kind: io::ErrorKind| reason(&io::Error::from(kind));
-        assert_eq!(of(PermissionDenied), Unreadable::Denied);
-        assert_eq!(of(IsADirectory), Unreadable::NotAFile);
-        assert_eq!(of(InvalidData), Unreadable::Damaged);
-        assert_eq!(of(TimedOut), Unreadable::Failed);
+        self.locked_archive = Trouble::after(self.locked_archive, failed, now_ms);
     }
 }

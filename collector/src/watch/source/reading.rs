@@ -47,9 +47,12 @@ impl Source {
                 }
                 // Locked, by a virus scanner for example: the next look.
                 Err(error) => {
-                    // Damaged for good: given up.
-                    if file.is_finished() {
-                        self.losses += Losses::of_file(file.lost_bytes());
+                    if file.is_beyond_mending() {
+                        let (path, lost_bytes) = (file.path.display(), file.lag_bytes());
+                        tracing::warn!(%path, %error, lost_bytes, "archive is damaged, given up");
+                        self.losses += Losses::of_file(lost_bytes);
+                        self.closed_counts.add(file.counts());
+                        file.close();
                     }
                     *failed = Some(error);
                     continue;

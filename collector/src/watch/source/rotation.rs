@@ -1,21 +1,22 @@
 //! Finding files again that were renamed, and archives that are new.
 
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use kbwatch_proto::unreadable::Unreadable;
 
-use super::presence::reason;
 use super::{Archives, Moment, Source, is_absence};
 use crate::watch::beginning::archive_time;
 use crate::watch::file_id::{FileId, Signature};
 use crate::watch::losses::Losses;
 use crate::watch::opened::Opened;
 use crate::watch::text_file::FollowedFile;
+use crate::watch::trouble::reason;
 
-/// Entries of a folder that are looked at; a log folder holds dozens.
-const MAX_ENTRIES: usize = 10_000;
+/// Archives that are known at once; a log folder holds dozens.
+const MAX_ARCHIVES: usize = 10_000;
 
 /// Listings that may miss a file before it counts as gone: one that is renamed
 /// while its folder is listed may be seen under neither name.
@@ -42,33 +43,30 @@ impl Source {
             }
             Err(error) => return Err(error),
         };
-        // An archive is packed before it is deleted: seen as .log first, its
-        // .cab is known for the same.
-        let entries: io::Result<Vec<_>> = entries.take(MAX_ENTRIES).collect();
-        let mut entries = entries?;
-        entries.sort_by_key(|entry| std::cmp::Reverse(entry.file_name()));
-        let mut present = Vec::new();
+        let candidates = self.candidates(entries)?;
+        let known: HashMap<PathBuf, usize> = (0..)
+            .zip(&self.archived)
+            .map(|(at, file)| (file.path.clone(), at))
+            .collect();
+        let mut present = HashSet::with_capacity(candidates.len());
         let mut unsettled = Unsettled::default();
-        for entry in entries {
-            let path = entry.path();
-            let is_archive = self.is_archive(&path);
-            if path == self.plan.path || (!is_archive && self.strays.is_empty()) {
+        let mut beyond = 0;
+        for (path, is_archive) in candidates {
+            let Ok(signature) = Signature::at(&path) else {
                 continue;
-            }
-            if entry.file_type().is_ok_and(|kind| kind.is_file())
-                && let Ok(signature) = Signature::at(&path)
-            {
+            };
+            let known = known.get(&path).map(|at| &mut self.archived[*at]);
+            if let Some(file) = known.filter(|file| file.is_at(&path, signature.id)) {
+                file.reopen_if_changed(signature);
+            } else if self.archived.len() < MAX_ARCHIVES || !self.strays.is_empty() {
                 let id = signature.id;
-                if let Some(file) = self.archived.iter_mut().find(|file| file.path == path)
-                    && file.has_id(id)
-                    && path.extension().is_none_or(|kind| kind != "cab")
-                {
-                    file.reopen_if_grown(signature.len);
-                }
                 self.consider(&path, (id, is_archive), moment, &mut unsettled);
-                present.push(path);
+            } else {
+                beyond += 1;
             }
+            present.insert(path);
         }
+        self.note_beyond(beyond);
         self.set_vanished_aside(&present);
         self.give_up_strays(moment, MAX_MISSED_SCANS);
         self.archived.sort_by(|a, b| a.path.cmp(&b.path));
@@ -80,6 +78,35 @@ impl Source {
             self.listing.ask_again();
         }
         Ok(())
+    }
+
+    /// Files that may be archives, and whether they are called so, the newest
+    /// first. An archive is packed before it is deleted: seen as .log first, its
+    /// .cab is known for the same.
+    fn candidates(&self, entries: fs::ReadDir) -> io::Result<Vec<(PathBuf, bool)>> {
+        let mut candidates = Vec::new();
+        for entry in entries {
+            let entry = entry?;
+            let path = entry.path();
+            let is_archive = self.is_archive(&path);
+            if path != self.plan.path
+                && (is_archive || !self.strays.is_empty())
+                && entry.file_type().is_ok_and(|kind| kind.is_file())
+            {
+                candidates.push((path, is_archive));
+            }
+        }
+        candidates.sort_by(|(a, _), (b, _)| b.file_name().cmp(&a.file_name()));
+        Ok(candidates)
+    }
+
+    /// Counts archives that are too many to be known, and says so once.
+    fn note_beyond(&mut self, beyond: u64) {
+        if beyond > self.files_beyond {
+            let source = self.plan.name;
+            tracing::warn!(source, beyond, "too many archives: the oldest are not read");
+            self.files_beyond = beyond;
+        }
     }
 
     fn is_archive(&self, path: &Path) -> bool {
@@ -119,9 +146,8 @@ impl Source {
         moment: Moment,
         unsettled: &mut Unsettled,
     ) {
-        let known = |file: &FollowedFile| file.path == path && file.has_id(id);
         let stray = self.strays.iter().any(|file| file.has_id(id));
-        if self.archived.iter().any(known) || (!stray && !is_archive) {
+        if !stray && !is_archive {
             return;
         }
         let opened = match Opened::open(path) {
@@ -177,7 +203,7 @@ impl Source {
         }
     }
 
-    fn set_vanished_aside(&mut self, present: &[PathBuf]) {
+    fn set_vanished_aside(&mut self, present: &HashSet<PathBuf>) {
         let (kept, gone): (Vec<_>, Vec<_>) = std::mem::take(&mut self.archived)
             .into_iter()
             .partition(|file| present.contains(&file.path));

@@ -4,7 +4,7 @@
 use std::io;
 
 use crate::parse::{FileKind, Origin, ParserCheckpoint, TextParser};
-use crate::watch::file_id::Fingerprint;
+use crate::watch::file_id::{Fingerprint, Signature};
 use crate::watch::opened::Opened;
 use crate::watch::rewind;
 use crate::watch::source::Moment;
@@ -51,11 +51,14 @@ impl FollowedFile {
             self.feed(&bytes, now_ms);
             read += bytes.len() as u64;
         }
+        if read > 0 {
+            self.note_tail(opened)?;
+        }
         Ok(read)
     }
 
-    /// Reads on in a file that nobody writes any more. One that is damaged is
-    /// given up after some looks.
+    /// Reads on in a file that nobody writes any more. One that stays damaged is
+    /// to be given up after some looks.
     pub(crate) fn read_archive(
         &mut self,
         reading: &Reading,
@@ -70,18 +73,29 @@ impl FollowedFile {
             Ok(bytes)
         });
         match &read {
-            Ok(_) => self.failures = 0,
-            Err(error) if is_damage(error) => {
-                self.failures += 1;
-                if self.failures == MAX_FAILURES {
-                    let (path, lost_bytes) = (self.path.display(), self.lag_bytes());
-                    tracing::warn!(%path, %error, lost_bytes, "archive is damaged, given up");
-                    self.close();
-                }
+            Ok(_) => {
+                self.failures = 0;
+                self.damaged = None;
             }
+            Err(error) if is_damage(error) => self.meet_damage(),
             Err(_) => {}
         }
         read
+    }
+
+    /// Counts the looks at which a damaged archive stays as it is.
+    fn meet_damage(&mut self) {
+        let found = Signature::at(&self.path).ok();
+        if found != self.damaged {
+            self.damaged = found;
+            self.failures = 0;
+        }
+        self.failures += 1;
+    }
+
+    /// Whether it is damaged and nobody mends it.
+    pub(crate) fn is_beyond_mending(&self) -> bool {
+        self.failures >= MAX_FAILURES
     }
 
     fn open_archive(&mut self) -> io::Result<Opened> {
