@@ -25,6 +25,7 @@ pub use self::seal::SealError;
 mod export;
 mod file;
 mod import;
+mod receipts;
 mod seal;
 
 /// Exit status of a wrong configuration.
@@ -45,7 +46,8 @@ enum Direction {
     /// Append what this device has to report to a file.
     ///
     /// Reads the logs as they are, signs with the device's key, and remembers
-    /// how far it got; the checkpoint moves when receipts come back. Exit: 0
+    /// how far it got; the checkpoint moves when receipts come back. What the
+    /// gateway refused comes back with them and is kept in refused/. Exit: 0
     /// written, 1 not, 64 wrong usage or configuration, 73 a collector runs.
     Export {
         /// The device's configuration file (TOML); tls is needed.
@@ -172,6 +174,14 @@ fn run_export(config: &Path, to: &Path, receipts: Option<&Path>) -> Result<ExitC
         to.display(),
         exported.receipted,
     ));
+    if exported.refused_batches > 0 {
+        tell(&format!(
+            "the gateway refused {} batches with {} events of those for good; they are kept in {}",
+            exported.refused_batches,
+            exported.refused_events,
+            config.state_dir.join("refused").display(),
+        ));
+    }
     Ok(ExitCode::SUCCESS)
 }
 

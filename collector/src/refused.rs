@@ -26,9 +26,26 @@ impl RefusedFolder {
         }
     }
 
+    /// Says that a batch was refused, and keeps it.
+    pub(crate) fn set_aside(&self, batch: &Batch, reason: &str) {
+        tracing::error!(
+            batch.batch_seq,
+            events = batch.event_count,
+            reason,
+            "gateway refused a batch, kept in refused/"
+        );
+        match self.keep(batch, reason) {
+            Ok(0) => {}
+            Ok(dropped) => {
+                tracing::error!(dropped, "refused/ is full, its oldest batches are gone");
+            }
+            Err(error) => tracing::error!(%error, "refused batch could not be kept"),
+        }
+    }
+
     /// Keeps a batch as it was sent, as `EPOCH-SEQ.batch`, and the gateway's
     /// reason beside it. Returns how many older batches had to go.
-    pub(crate) fn keep(&self, batch: &Batch, reason: &str) -> io::Result<u64> {
+    fn keep(&self, batch: &Batch, reason: &str) -> io::Result<u64> {
         fs::create_dir_all(&self.folder)?;
         let bytes = batch.encode_to_vec();
         let dropped = self.make_room(bytes.len() as u64)?;

@@ -53,7 +53,9 @@ mod generated {
 
 /// What is carried across an air gap.
 pub mod carry {
-    pub use crate::generated::carry::v1::{CarriedPart, CarriedReceipts, Kind, Sealed};
+    pub use crate::generated::carry::v1::{
+        CarriedPart, CarriedReceipts, CarriedRefusal, Kind, Sealed,
+    };
 }
 
 /// How a device without a certificate comes by one.

@@ -4,16 +4,22 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use kbwatch_proto::carry::{CarriedPart, CarriedReceipts, Kind, Sealed};
-use kbwatch_proto::telemetry::{Batch, Outcome};
+use kbwatch_proto::carry::{CarriedPart, CarriedReceipts, CarriedRefusal, Kind, Sealed};
+use kbwatch_proto::event::MAX_TEXT_LEN;
+use kbwatch_proto::telemetry::{Batch, Outcome, Receipt};
 use prost::Message;
 
 use super::CarryError;
 use super::file::{CarryReader, CarryWriter};
 use super::seal::{SealError, Signer, Verifier};
 use crate::config::CollectorConfig;
+use crate::parse::clip;
 use crate::run::now_ms;
 use crate::send::deliver::deliver;
+
+/// Bytes of refused batches that go back with the receipts of one export; of
+/// those beyond them only the reasons do.
+const MAX_REFUSED_LEN: usize = 16 * 1024 * 1024;
 
 /// What an import did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -36,10 +42,27 @@ struct Tally {
     parts: u32,
     last_part: Option<u32>,
     durable_batches: u64,
-    refused_batches: u64,
+    refused: Vec<CarriedRefusal>,
+    refused_len: usize,
 }
 
 impl Tally {
+    /// Keeps a refusal for the device, with the batch if there is room.
+    fn refuse(&mut self, batch: &Batch, receipt: Receipt) {
+        self.refused_len += batch.payload.len();
+        let mut batch = Batch {
+            on_behalf_of: String::new(),
+            ..batch.clone()
+        };
+        if self.refused_len > MAX_REFUSED_LEN {
+            batch.payload.clear();
+        }
+        self.refused.push(CarriedRefusal {
+            batch: Some(batch),
+            reason: clip(receipt.reason, MAX_TEXT_LEN),
+        });
+    }
+
     fn is_complete(&self) -> bool {
         self.last_part == Some(self.parts)
     }
@@ -123,17 +146,16 @@ async fn send_part(
         })
         .collect();
     for receipt in deliver(config, &batches).await? {
+        let same = |batch: &&Batch| batch.batch_seq == receipt.batch_seq;
+        let Some(batch) = batches.iter().find(same) else {
+            continue;
+        };
         if receipt.outcome() == Outcome::Durable {
-            let same = |batch: &&Batch| batch.batch_seq == receipt.batch_seq;
-            let events = batches
-                .iter()
-                .find(same)
-                .map_or(0, |batch| batch.event_count);
-            delivered.durable_events += u64::from(events);
+            delivered.durable_events += u64::from(batch.event_count);
             tally.durable_batches += 1;
         } else {
             delivered.refused_batches += 1;
-            tally.refused_batches += 1;
+            tally.refuse(batch, receipt);
         }
     }
     // Out of order or with a gap it never becomes complete.
@@ -171,7 +193,8 @@ fn write_receipts(
             carry_id,
             imported_at_ms: now_ms(),
             durable_batches: tally.durable_batches,
-            refused_batches: tally.refused_batches,
+            refused_batches: tally.refused.len() as u64,
+            refused: tally.refused,
         };
         let sealed = signer.seal(Kind::Receipts, receipts.encode_to_vec())?;
         writer.append(&sealed).map_err(failed)?;

@@ -65,7 +65,8 @@ impl Collector {
             Outcome::Refused => {
                 self.answers += 1;
                 if let Some(batch) = self.take_answered(receipt.batch_seq) {
-                    self.keep_refused(&batch, &receipt.reason);
+                    self.count_refused(1, u64::from(batch.event_count));
+                    self.refused.set_aside(&batch, &receipt.reason);
                 }
             }
             // No answer: who sits before a store that is away for a week says
@@ -86,22 +87,10 @@ impl Collector {
         Some(batch)
     }
 
-    fn keep_refused(&mut self, batch: &Batch, reason: &str) {
-        self.counts.refused_batches += 1;
-        self.counts.refused_events += u64::from(batch.event_count);
-        tracing::error!(
-            batch.batch_seq,
-            events = batch.event_count,
-            reason,
-            "gateway refused a batch, kept in refused/"
-        );
-        match self.refused.keep(batch, reason) {
-            Ok(0) => {}
-            Ok(dropped) => {
-                tracing::error!(dropped, "refused/ is full, its oldest batches are gone");
-            }
-            Err(error) => tracing::error!(%error, "refused batch could not be kept"),
-        }
+    /// Counts what the gateway will never take, however its answer came.
+    pub(crate) fn count_refused(&mut self, batches: u64, events: u64) {
+        self.counts.refused_batches += batches;
+        self.counts.refused_events += events;
     }
 
     pub(super) fn advance_memory(&mut self) {

@@ -5,9 +5,12 @@ use std::path::Path;
 
 use kbwatch_collector::carry::{CarryError, SealError, export, import};
 use kbwatch_collector::{CollectorConfig, DeliverError};
+use kbwatch_proto::batch::unpack;
+use kbwatch_proto::telemetry::Batch;
+use prost::Message;
 
 use crate::gateway::{Answer, Serving, TestAuthority, TestGateway};
-use crate::world::World;
+use crate::world::{World, ids};
 
 /// A bank with a gap in the middle.
 struct Bank {
@@ -180,4 +183,54 @@ fn a_device_without_a_usable_key_says_so() {
     world.config.tls = None;
     let none = export(&world.config, &bank.file(), None).unwrap_err();
     assert!(matches!(none, CarryError::NoCertificate));
+}
+
+/// Files in a device's folder of refused batches.
+fn kept(world: &World) -> Vec<std::path::PathBuf> {
+    let entries = fs::read_dir(world.path("state/refused"))
+        .into_iter()
+        .flatten();
+    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
+}
+
+#[tokio::test]
+async fn what_the_gateway_refuses_comes_back_to_its_device_and_is_kept_there_once() {
+    let bank = Bank::new(TestGateway::answering([Answer::Durable, Answer::Refused]));
+    let (mut world, mut other) = (bank.device("pc-1"), bank.device("atm-2"));
+    world.append_records(30);
+    other.append_records(4);
+    assert_eq!(events_in(&world.config, &bank.file(), None), 30);
+    assert_eq!(events_in(&other.config, &bank.file(), None), 4);
+    let delivered = import(&bank.carrier, &bank.file()).await.unwrap();
+    assert_eq!(delivered.refused_batches, 1);
+    assert_eq!((delivered.exports, delivered.durable_events), (2, 4));
+    let receipts = Some(&*delivered.receipts);
+
+    let next = bank.stick.path().join("next.kbw");
+    let exported = export(&world.config, &next, receipts).unwrap();
+    assert_eq!((exported.receipted, exported.refused_batches), (1, 1));
+    assert_eq!(exported.refused_events, 30);
+    // Answered for good: they are not offered again.
+    assert!(exported.events <= 10, "{exported:?}");
+    let [batch, reason] = &kept(&world)[..] else {
+        panic!("{:?}", kept(&world));
+    };
+    let batch = Batch::decode(&*fs::read(batch).unwrap()).unwrap();
+    assert_eq!((batch.event_count, &*batch.on_behalf_of), (30, ""));
+    let ids = ids(&unpack(&batch).unwrap().contents.events);
+    assert_eq!(ids, world.expected());
+    assert_eq!(fs::read_to_string(reason).unwrap(), "test");
+
+    // The same receipts again, or on another device, do nothing.
+    for path in kept(&world) {
+        fs::remove_file(path).unwrap();
+    }
+    let again = export(&world.config, &next, receipts).unwrap();
+    assert_eq!((again.receipted, again.refused_batches), (0, 0));
+    assert_eq!(kept(&world).len(), 0);
+    let exported = export(&other.config, &next, receipts).unwrap();
+    assert_eq!((exported.receipted, exported.refused_batches), (1, 0));
+    assert_eq!(kept(&other).len(), 0);
 }

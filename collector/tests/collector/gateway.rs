@@ -103,7 +103,10 @@ impl TestGateway {
             Answer::Refused => Outcome::Refused,
             _ => Outcome::Durable,
         };
-        let receipt = receipt(&batch, outcome);
+        let mut receipt = receipt(&batch, outcome);
+        if answer == Answer::Refused {
+            "test".clone_into(&mut receipt.reason);
+        }
         self.notes().take(batch);
         (answer, receipt)
     }
