@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 use kbwatch_proto::telemetry::Batch;
 use prost::Message;
 
+mod owner;
+
 /// What a batch is worth when room is short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Worth {
@@ -28,10 +30,6 @@ struct Kept {
     events: u32,
     len: u64,
 }
-
-/// Ending of the file beside the folder that names the device whose batches
-/// lie there.
-const OWNER: &str = "owner";
 
 /// The folder of spooled batches.
 #[derive(Debug)]
@@ -50,7 +48,7 @@ impl Spool {
     /// device left, whose disk was copied, is set aside.
     pub(crate) fn open(state_dir: &Path, max_bytes: u64, device_id: &str) -> Self {
         let folder = state_dir.join("spool");
-        if let Err(error) = set_aside_foreign(state_dir, &folder, device_id) {
+        if let Err(error) = owner::set_aside_foreign(state_dir, &folder, device_id) {
             tracing::error!(%error, "spool of another device cannot be set aside");
         }
         let mut kept = BTreeMap::new();
@@ -102,7 +100,7 @@ impl Spool {
         }
         fs::create_dir_all(&self.folder)?;
         if self.kept.is_empty() {
-            fs::write(self.folder.with_extension(OWNER), &self.device_id)?;
+            owner::sign(&self.folder, &self.device_id)?;
         }
         let dropped_events = self.make_room(len)?;
         let number = self.kept.last_key_value().map_or(1, |(last, _)| last + 1);
@@ -197,25 +195,6 @@ fn parse_name(name: &str, len: u64) -> Option<(u64, Kept)> {
     };
     let events = parts.next()?.parse().ok()?;
     Some((number, Kept { worth, events, len }))
-}
-
-/// Moves a spool whose owner is another device out of the way.
-fn set_aside_foreign(state_dir: &Path, folder: &Path, device_id: &str) -> io::Result<()> {
-    let owner = match fs::read_to_string(folder.with_extension(OWNER)) {
-        Ok(owner) => owner,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    if owner == device_id || !folder.is_dir() {
-        return Ok(());
-    }
-    let aside = state_dir.join("spool-of-another-device");
-    if aside.exists() {
-        fs::remove_dir_all(&aside)?;
-    }
-    fs::rename(folder, &aside)?;
-    tracing::error!(owner, path = %aside.display(), "spool of another device set aside");
-    Ok(())
 }
 
 #[cfg(test)]

@@ -6,23 +6,7 @@ use std::fs;
 use kbwatch_proto::telemetry::Outcome;
 use kbwatch_proto::words::TimeSource;
 
-use crate::world::{Notes, START_MS, World, append_to, ids, parse, receipt};
-
-/// Verdicts that the grammar keeps open for later records to complete.
-const STILL_OPEN: usize = 10;
-
-#[test]
-fn a_device_is_heard_of_with_its_facts_before_anything_happens() {
-    let mut world = World::new();
-    let mut collector = world.open();
-    let mut notes = Notes::default();
-    world.settle(&mut collector, &mut notes);
-    assert_eq!(notes.batches.len(), 1);
-    assert_eq!(notes.facts[0].facts["ubr"], "3770");
-    assert_eq!(notes.batches[0].facts_revision, notes.facts[0].revision);
-    assert_eq!(notes.health[0].started_at_ms, START_MS);
-    assert_eq!(notes.batches[0].declared_device, "pc-1");
-}
+use crate::world::{Notes, START_MS, World, append_to, ids, parse};
 
 #[test]
 fn every_appended_record_arrives_once_with_its_times() {
@@ -110,27 +94,6 @@ fn a_rotated_log_is_read_to_its_end_and_its_successor_from_the_start() {
 }
 
 #[test]
-fn archives_that_appeared_while_down_are_read_from_where_reading_stopped() {
-    let mut world = World::new();
-    let mut notes = Notes::default();
-    let mut collector = world.open();
-    world.append_records(10);
-    world.settle(&mut collector, &mut notes);
-    collector.save();
-    drop(collector);
-    for _ in 0..3 {
-        world.append_records(4);
-        world.rotate();
-    }
-    world.append_records(2);
-    let mut collector = world.open();
-    world.settle(&mut collector, &mut notes);
-    assert_eq!(notes.ids(), world.expected());
-    let again = notes.events.len() - 24;
-    assert!(again <= STILL_OPEN, "{again} read twice");
-}
-
-#[test]
 fn a_truncated_log_is_read_from_its_new_start() {
     let mut world = World::new();
     let mut collector = world.open();
@@ -153,60 +116,6 @@ fn a_replaced_log_is_told_from_one_that_grew() {
     fs::remove_file(world.path("CBS.log")).unwrap();
     world.append_records(9);
     world.settle(&mut collector, &mut notes);
-    assert_eq!(notes.ids(), world.expected());
-}
-
-#[test]
-fn without_a_receipt_the_checkpoint_does_not_move() {
-    let mut world = World::new();
-    world.append_records(20);
-    for outcome in [Outcome::Retry, Outcome::Unspecified] {
-        let mut collector = world.open();
-        let mut notes = Notes::default();
-        for _ in 0..5 {
-            collector.step(world.now_ms);
-            if let Some(batch) = collector.next_batch(world.now_ms) {
-                collector.on_receipt(&receipt(&batch, outcome));
-                notes.take(batch);
-            }
-            world.tick(1_000);
-        }
-        collector.save();
-    }
-    let mut collector = world.open();
-    let mut notes = Notes::default();
-    world.settle(&mut collector, &mut notes);
-    assert_eq!(notes.ids(), world.expected());
-}
-
-#[test]
-fn after_a_receipt_a_restart_sends_only_what_may_still_be_completed() {
-    let mut world = World::new();
-    world.append_records(200);
-    let mut collector = world.open();
-    let mut notes = Notes::default();
-    world.settle(&mut collector, &mut notes);
-    collector.save();
-    let revision = notes.facts[0].revision;
-    let mut collector = world.open();
-    let mut notes = Notes::default();
-    world.settle(&mut collector, &mut notes);
-    assert!(notes.events.len() <= STILL_OPEN, "{}", notes.events.len());
-    assert_eq!(notes.facts[0].revision, revision);
-}
-
-#[test]
-fn a_damaged_checkpoint_costs_a_second_reading_with_the_same_ids() {
-    let mut world = World::new();
-    world.append_records(20);
-    let mut collector = world.open();
-    let mut notes = Notes::default();
-    world.settle(&mut collector, &mut notes);
-    collector.save();
-    fs::write(world.path("state/checkpoint.json"), "{\"version\": 1").unwrap();
-    let mut collector = world.open();
-    world.settle(&mut collector, &mut notes);
-    assert_eq!(notes.events.len(), 40);
     assert_eq!(notes.ids(), world.expected());
 }
 
@@ -267,45 +176,6 @@ fn a_collector_whose_full_outbox_kept_it_from_looking_is_not_idle() {
     assert!(!collector.pending().is_idle());
     world.settle(&mut collector, &mut notes);
     assert_eq!(notes.ids(), world.expected());
-}
-
-#[test]
-fn a_state_folder_that_cannot_be_written_costs_no_event() {
-    let mut world = World::new();
-    let mut collector = world.open();
-    fs::remove_dir_all(world.path("state")).unwrap();
-    fs::write(world.path("state"), "in the way").unwrap();
-    let mut notes = Notes::default();
-    world.append_records(3);
-    world.settle(&mut collector, &mut notes);
-    assert_eq!(notes.ids(), world.expected());
-}
-
-#[test]
-fn a_heartbeat_comes_at_its_time_even_when_the_clock_was_set_back() {
-    let mut world = World::new();
-    let mut collector = world.open();
-    let mut notes = Notes::default();
-    world.settle(&mut collector, &mut notes);
-    world.tick(700_000);
-    world.settle(&mut collector, &mut notes);
-    assert_eq!(notes.health.len(), 2);
-    world.tick(-30 * 24 * 3_600_000);
-    world.settle(&mut collector, &mut notes);
-    assert_eq!(notes.health.len(), 3);
-}
-
-#[test]
-fn changed_facts_are_reported_at_once_as_a_later_revision() {
-    let mut world = World::new();
-    let mut collector = world.open();
-    let mut notes = Notes::default();
-    world.settle(&mut collector, &mut notes);
-    fs::write(world.path("facts.json"), r#"{"ubr": "3887"}"#).unwrap();
-    world.tick(1_000);
-    world.settle(&mut collector, &mut notes);
-    assert_eq!(notes.facts[1].facts["ubr"], "3887");
-    assert!(notes.facts[1].revision > notes.facts[0].revision);
 }
 
 #[test]

@@ -17,11 +17,15 @@ mod follow;
 #[cfg(test)]
 mod gateway;
 #[cfg(test)]
+mod heartbeat;
+#[cfg(test)]
 mod import;
 #[cfg(test)]
 mod outage;
 #[cfg(test)]
 mod property;
+#[cfg(test)]
+mod restart;
 #[cfg(test)]
 mod send;
 #[cfg(test)]
