@@ -45,7 +45,8 @@ pub fn configuration(path: &Path) -> Result<CollectorConfig, crate::config::Conf
 }
 
 /// Follows the logs and reports until `stop` turns true; returns the exit
-/// status. What went wrong is in the log.
+/// status: 0 when it was asked to stop, whatever was still under way. What went
+/// wrong is in the log.
 pub fn execute(args: &RunArgs, stop: impl FnOnce(watch::Sender<bool>) + Send + 'static) -> u8 {
     let config = match configuration(&args.config) {
         Ok(config) => config,
@@ -128,12 +129,9 @@ fn conclude(summary: &RunSummary, once: bool) -> u8 {
         );
         return EXIT_NO_LOG;
     }
-    let well = if once {
-        summary.is_complete()
-    } else {
-        summary.is_drained()
-    };
-    u8::from(!well)
+    // What was asked to stop stops well: batches without a receipt are read or
+    // taken from the spool again.
+    u8::from(once && !summary.is_complete())
 }
 
 fn tell_error(error: &dyn std::error::Error) {
