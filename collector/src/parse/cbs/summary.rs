@@ -153,9 +153,11 @@ impl<'a> Damage<'a> {
         };
         loop {
             rest = rest.trim_ascii_start();
+            if *rest.first()? != b'(' {
+                break;
+            }
             let cell = scan::lead(rest, |byte| byte != b'\t' && byte != b' ');
             match cell {
-                b"" => return None,
                 b"(Fixed)" | b"(fixed)" | b"(fix)" => damage.fixed = true,
                 [b'(', mark @ .., b')'] if mark.len() == 1 => damage.mark = mark,
                 _ => break,

@@ -8,8 +8,6 @@
     reason = "lazy operators are branches, and branches are no vector code"
 )]
 
-use crate::parse::scan;
-
 /// Traces, as flags.
 pub(super) const HOME: u8 = 1;
 pub(super) const SID: u8 = 2;
@@ -94,26 +92,21 @@ fn called(text: &[u8]) -> u8 {
     })
 }
 
-/// A dot and how the kinds of documents begin. Few texts hold many dots.
+/// A dot and how the kinds of documents begin: `.do`, `.xl`, `.pp`, `.pd`,
+/// `.ms`, `.ps`, `.os`, `.od` and `.rt`.
 #[inline(never)]
 fn document(text: &[u8]) -> u8 {
-    let mut rest = text;
-    while let Some(dot) = scan::place(rest, b'.') {
-        rest = &rest[dot + 1..];
-        let Some(begin) = rest.first_chunk() else {
-            break;
-        };
-        if KINDS_BEGIN.contains(&begin.map(|byte| byte | 0x20)) {
-            return DOCUMENT;
-        }
-    }
-    0
+    fold(text, |byte, next, third| {
+        let (next, third) = (next | 0x20, third | 0x20);
+        let (p, o) = (next == b'p', next == b'o');
+        let (d, s) = (third == b'd', third == b's');
+        let mails = ((next == b'm') | p | o) & s;
+        let open = (p | o) & d;
+        let office = ((next == b'd') & (third == b'o')) | ((next == b'x') & (third == b'l'));
+        let others = (p & (third == b'p')) | ((next == b'r') & (third == b't'));
+        DOCUMENT * u8::from((byte == b'.') & (mails | open | office | others))
+    })
 }
-
-/// How the kinds of documents begin.
-const KINDS_BEGIN: [[u8; 2]; 9] = [
-    *b"do", *b"xl", *b"pp", *b"pd", *b"ms", *b"ps", *b"os", *b"od", *b"rt",
-];
 
 /// All that `flags` says of a byte and the two behind it, wherever two stand
 /// behind one. It neither branches nor stops early, and nor may `flags`:
