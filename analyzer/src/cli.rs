@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use kbwatch_analyzer::{AnalyzerConfig, CodeList, RolloutList, explain_csv};
+use kbwatch_analyzer::{
+    AnalyzerConfig, CodeList, DecisionWords, ExceptionWords, ListRefused, RolloutList, WindowList,
+    explain_csv,
+};
 use tokio::sync::watch;
 
 /// Usage or configuration is wrong: `EX_USAGE`.
@@ -66,6 +69,69 @@ enum RolloutAsk {
         #[command(flatten)]
         config: ConfigFile,
     },
+    /// Record what a person decides on a ring, beside the verdict that stands.
+    Decide {
+        #[command(flatten)]
+        words: DecisionWords,
+        #[command(flatten)]
+        config: ConfigFile,
+    },
+    /// Excuse devices until a date.
+    Excuse {
+        #[command(flatten)]
+        words: ExceptionWords,
+        #[command(flatten)]
+        config: ConfigFile,
+    },
+    /// Import maintenance windows in place of those before.
+    Windows {
+        #[command(flatten)]
+        list: WindowList,
+        #[command(flatten)]
+        config: ConfigFile,
+    },
+}
+
+impl RolloutAsk {
+    fn config(&self) -> &ConfigFile {
+        match self {
+            Self::Import { config, .. }
+            | Self::Decide { config, .. }
+            | Self::Excuse { config, .. }
+            | Self::Windows { config, .. } => config,
+        }
+    }
+
+    /// Does it, and says what was done.
+    async fn answer(
+        &self,
+        client: &clickhouse::Client,
+        now_ms: i64,
+    ) -> Result<String, ListRefused> {
+        Ok(match self {
+            Self::Import { list, .. } => list
+                .import(client, now_ms)
+                .await?
+                .told(&list.name, list.preview),
+            Self::Decide { words, .. } => {
+                let decided = words.record(client, now_ms).await?;
+                format!(
+                    "recorded {:?} beside verdict {:?}",
+                    decided.decision, decided.verdict
+                )
+            }
+            Self::Excuse { words, .. } => {
+                let done = words.record(client, now_ms).await?;
+                format!(
+                    "excused {} devices, took back {}",
+                    done.excused, done.taken_back
+                )
+            }
+            Self::Windows { list, .. } => {
+                format!("imported {} windows", list.import(client, now_ms).await?)
+            }
+        })
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -130,10 +196,8 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
     }
     let file = match &command.ask {
         Ask::Run(file) | Ask::Migrate(file) => file,
-        Ask::Rollout {
-            ask: RolloutAsk::Import { config, .. },
-        }
-        | Ask::Baseline {
+        Ask::Rollout { ask } => ask.config(),
+        Ask::Baseline {
             ask: BaselineAsk::Import { config, .. },
         } => config,
         Ask::Explain { .. } => return Ok(ExitCode::SUCCESS),
@@ -171,18 +235,9 @@ async fn ask_database(ask: Ask, config: AnalyzerConfig) -> Result<(), Box<dyn Er
     kbwatch_analyzer::migrate(&client).await?;
     match ask {
         Ask::Run(_) => serve(config, client).await,
-        Ask::Rollout {
-            ask: RolloutAsk::Import { list, .. },
-        } => {
-            let report = list.import(&client, now_ms).await?;
-            tracing::info!(
-                targets = report.targets,
-                excluded = report.excluded,
-                repeated = report.repeated,
-                depots = report.depots,
-                kbs = ?report.kbs,
-                "imported the rollout"
-            );
+        Ask::Rollout { ask } => {
+            let told = ask.answer(&client, now_ms).await?;
+            writeln!(std::io::stdout(), "{told}")?;
             Ok(())
         }
         Ask::Baseline {

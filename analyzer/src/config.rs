@@ -31,8 +31,35 @@ pub struct AnalyzerConfig {
     pub donors: Vec<String>,
     /// Where alerts go.
     pub webhooks: Vec<Webhook>,
+    /// When a ring may go on.
+    pub verdict: VerdictRules,
     /// The database.
     pub clickhouse: ClickHouse,
+}
+
+/// When a ring may go on.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct VerdictRules {
+    /// How far above the usual rate the failure rate may lie.
+    pub margin: f64,
+    /// Hours that a device must have lived with the update after its reboot.
+    pub soak_h: u32,
+    /// Devices of each class that must have settled in the ring.
+    pub class_devices: u32,
+    /// How sure it must be that the rate lies below usual plus margin.
+    pub confidence: f64,
+}
+
+impl Default for VerdictRules {
+    fn default() -> Self {
+        Self {
+            margin: 0.02,
+            soak_h: 24,
+            class_devices: 5,
+            confidence: 0.95,
+        }
+    }
 }
 
 /// Where alerts go.
@@ -74,6 +101,7 @@ impl Default for AnalyzerConfig {
             ignored_kbs: vec!["KB2267602".into(), "KB4052623".into(), "KB890830".into()],
             donors: Vec::new(),
             webhooks: Vec::new(),
+            verdict: VerdictRules::default(),
             clickhouse: ClickHouse::default(),
         }
     }
@@ -139,6 +167,15 @@ impl AnalyzerConfig {
         }
         if self.window_days == 0 {
             return refuse("window_days", &self.window_days, "give at least 1");
+        }
+        if !(self.verdict.margin > 0.0 && self.verdict.margin < 0.5) {
+            let remedy =
+                "give a share above 0 and below 0.5: no bound lies below the usual rate itself";
+            return refuse("verdict.margin", &self.verdict.margin, remedy);
+        }
+        if !(self.verdict.confidence >= 0.5 && self.verdict.confidence < 1.0) {
+            let remedy = "give a certainty of at least 0.5 and below 1";
+            return refuse("verdict.confidence", &self.verdict.confidence, remedy);
         }
         let is_web = |url: &str| url.starts_with("http://") || url.starts_with("https://");
         for hook in &self.webhooks {

@@ -8,10 +8,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use kbwatch_proto::identity::DROPPED_PREFIX;
+use kbwatch_proto::ids::EventId;
 use kbwatch_proto::words::EventResult;
 
 use crate::attempts::{
-    Clock, KbAttempts, Knowledge, Level, Outcome, Record, Stand, is_damage, join, switched_off_at,
+    Clock, KbAttempts, Knowledge, Level, MAX_EVIDENCE, Outcome, Record, Stand, is_damage, join,
+    switched_off_at,
 };
 use crate::facts::{Facts, FactsRevision, Words};
 use crate::kb::Build;
@@ -29,6 +31,8 @@ pub(crate) struct Device {
     pub kbs: Vec<KbAttempts>,
     /// Latest sign of damage in its component store that no repair followed.
     pub corrupt_at_ms: Option<i64>,
+    /// Records of that damage, newest first, [`MAX_EVIDENCE`] at most.
+    pub corrupt_evidence: Vec<EventId>,
     /// When it was asked to stay off, if no start followed.
     pub off_at_ms: Option<i64>,
     /// Update events stored, each counted once.
@@ -155,10 +159,10 @@ impl Device {
     }
 }
 
-/// Latest sign of damage that no whole repair and no verified update followed.
-fn corrupt_at(device: &Device, records: &[Record]) -> Option<i64> {
+/// Latest sign of damage that no whole repair and no verified update followed,
+/// and the records since the last such that say so.
+fn corrupt_at(device: &Device, records: &[Record]) -> (Option<i64>, Vec<EventId>) {
     let flagged = |r: &&Record| is_damage(r) || r.result == EventResult::StoreMarkedCorrupt;
-    let damaged = records.iter().filter(flagged).map(|r| r.at_ms).max()?;
     let mended = records.iter().filter(|r| r.result == EventResult::Repaired);
     let mended = mended.map(|record| record.at_ms).max();
     let verified = device.kbs.iter().flat_map(|kb| &kb.attempts);
@@ -166,8 +170,13 @@ fn corrupt_at(device: &Device, records: &[Record]) -> Option<i64> {
         .filter(|a| a.stand == Stand::Closed(Outcome::Succeeded))
         .map(|attempt| attempt.ended_at_ms)
         .max();
-    let healed = mended.max(verified).is_some_and(|at| at > damaged);
-    (!healed).then_some(damaged)
+    let healed = mended.max(verified);
+    let since = |r: &&Record| healed.is_none_or(|at| at <= r.at_ms);
+    let mut damaged: Vec<&Record> = records.iter().filter(flagged).filter(since).collect();
+    damaged.sort_by_key(|record| std::cmp::Reverse((record.at_ms, record.event_id)));
+    let newest = damaged.first().map(|record| record.at_ms);
+    let evidence = damaged.iter().take(MAX_EVIDENCE);
+    (newest, evidence.map(|record| record.event_id).collect())
 }
 
 /// Build and UBR in a revision of facts.
@@ -216,7 +225,7 @@ impl Fleet {
             return;
         };
         device.kbs = join(records, &device.levels(words), knowledge);
-        device.corrupt_at_ms = corrupt_at(device, records);
+        (device.corrupt_at_ms, device.corrupt_evidence) = corrupt_at(device, records);
         device.off_at_ms = switched_off_at(records);
     }
 

@@ -28,6 +28,7 @@ mod metrics;
 mod migrate;
 mod picture;
 pub mod pipeline;
+mod readiness;
 mod rehearsal;
 pub mod releases;
 mod remedy;
@@ -37,13 +38,17 @@ mod understood;
 pub mod view;
 
 pub use baseline::{BaselineError, import_baseline};
-pub use config::{AnalyzerConfig, ConfigError};
+pub use config::{AnalyzerConfig, ConfigError, VerdictRules};
 pub use explain::{Cause, ExplainError, explain_csv};
-pub use lists::{CodeList, ListRefused, RolloutList};
+pub use lists::{CodeList, DecisionWords, ExceptionWords, ListRefused, RolloutList, WindowList};
 pub use migrate::{MigrateError, migrate};
 pub use pipeline::{Analyzer, AnalyzerError, run};
 pub use rehearsal::Rehearsal;
-pub use releases::{ImportError, ImportReport, ImportRollout, import_rollout};
+pub use releases::{
+    DecisionRefused, Difference, Excuse, ExcuseRefused, Excused, ExcusedDevice, ImportError,
+    ImportReport, ImportRollout, ListError, Mapping, RingDecision, TargetList, WindowsRefused,
+    excuse, import_rollout, import_windows, read_exception_list, record_decision,
+};
 pub use remedy::Depot;
 pub use remedy::steps_for_log;
 pub use shared::Shared;

@@ -11,7 +11,8 @@ use crate::kb::KbTable;
 use crate::load::memory::Declared;
 use crate::picture::{KbFailure, failures, fleet_view, kb_status, new_codes, silent};
 use crate::pipeline::{BASELINE_KEY, Mind};
-use crate::releases::Sea;
+use crate::readiness::readiness;
+use crate::releases::{Calendar, Sea};
 use crate::remedy::Depot;
 use crate::tell::{
     CodeFacts, Failure, Moment, cause_text, cluster_alert, code_alert, learns_until,
@@ -42,13 +43,20 @@ impl Look<'_> {
         let (kbs, clusters) = self.find_and_judge(&boards, mind);
         let failures = failures(&boards);
         self.tell(&kbs, &clusters, &failures, mind);
+        let calendar = Calendar::of(&self.declared.windows);
         let sea = Sea {
             fleet: self.fleet,
             boards: &boards,
+            kbs: &kbs,
+            clusters: &clusters,
+            declared: self.declared,
+            calendar: &calendar,
+            rules: self.config.verdict,
             now_ms: self.now_ms,
+            data_at_ms: self.data_at_ms,
             presence_limit_ms: self.presence_limit_ms(),
         };
-        let progress = mind.rollouts.progress(&sea);
+        let progress = mind.rollouts.progress(&sea, &mut mind.verdicts);
         mind.ledger.note_rollouts(&progress, self.now_ms);
         mind.ledger
             .note_attempts(&boards, &self.fleet.words, self.now_ms);
@@ -58,6 +66,8 @@ impl Look<'_> {
             fleet: fleet_view(self.fleet, self.now_ms, self.presence_limit_ms()),
             kbs,
             clusters,
+            windows: calendar.lines(self.now_ms),
+            readiness: readiness(self.fleet, &rings, self.now_ms, self.presence_limit_ms()),
             rollouts: progress.into_iter().map(|one| one.status).collect(),
             new_codes: new_codes(mind.codes.alerted(), &failures, self.now_ms),
             silent: silent(self.fleet, self.now_ms, self.presence_limit_ms()),

@@ -5,7 +5,7 @@ use kbwatch_clickhouse_migrations::{Migration, migrations};
 
 pub use kbwatch_clickhouse_migrations::MigrateError;
 
-const MIGRATIONS: [Migration; 7] = migrations![
+const MIGRATIONS: [Migration; 9] = migrations![
     "0001_device_attempts",
     "0002_clusters",
     "0003_alerts",
@@ -13,6 +13,8 @@ const MIGRATIONS: [Migration; 7] = migrations![
     "0005_rollouts",
     "0006_views",
     "0007_cluster_evidence",
+    "0008_verdicts",
+    "0009_plans",
 ];
 
 /// Creates the database if need be and applies what is missing. The tables of

@@ -1,6 +1,7 @@
 //! One cycle: load → find → judge → tell.
 
 use std::future::{Future, IntoFuture};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,7 @@ use crate::ledger::Ledger;
 use crate::load::memory::{Memory, read_birth, read_declared, read_memory};
 use crate::load::{LoadError, Loader, Reader, read_understood, read_unreadable};
 use crate::look::Look;
-use crate::releases::Rollouts;
+use crate::releases::{Rollouts, VerdictBook};
 use crate::shared::Shared;
 use crate::tell::{CodeMemory, Outbox};
 use crate::view::{SourceHealth, UnreadableLog, View};
@@ -69,6 +70,7 @@ pub(crate) struct Mind {
     pub(crate) codes: CodeMemory,
     pub(crate) ledger: Ledger,
     pub(crate) rollouts: Rollouts,
+    pub(crate) verdicts: VerdictBook,
     pub(crate) answers: Answers,
 }
 
@@ -81,6 +83,7 @@ impl Mind {
             outbox: Outbox::remember(config.webhooks.clone(), memory.alerts),
             codes: CodeMemory::remember(memory.codes),
             rollouts: Rollouts::default(),
+            verdicts: VerdictBook::remember(memory.verdicts),
             answers: Answers::default(),
         }
     }
@@ -150,6 +153,8 @@ impl Analyzer {
         keep(&self.client, "alerts", mind.outbox.changed()).await?;
         mind.outbox.kept();
         mind.ledger.keep(&self.client).await?;
+        // Before anybody sees them: what was shown as given stays given.
+        mind.verdicts.keep(&self.client).await?;
         mind.outbox.deliver(now_ms);
 
         self.cycle += 1;
@@ -209,6 +214,7 @@ pub async fn run(
     let analyzer = Analyzer::open(config, client);
     let router = crate::http::router(analyzer.shared());
     let mut stop = shutdown.clone();
+    let router = router.into_make_service_with_connect_info::<SocketAddr>();
     let served = axum::serve(listener, router)
         .with_graceful_shutdown(async move { drop(stop.wait_for(|stop| *stop).await) });
     let cycles = tokio::spawn(cycles(analyzer, pause, shutdown));

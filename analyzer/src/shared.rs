@@ -7,10 +7,16 @@ use tokio::sync::watch;
 
 use crate::baseline::{BaselineError, import_baseline};
 use crate::dashboard::now_ms;
-use crate::load::{DeviceList, DeviceTimeline, FoundDevice, LoadError, Reader, TimelineEvent};
+use crate::load::plans::read_imports;
+use crate::load::{
+    DeviceList, DeviceTimeline, FoundDevice, LoadError, Reader, TimelineEvent, Traced, TracedDevice,
+};
 use crate::metrics::Metrics;
-use crate::releases::{ImportError, ImportReport, ImportRollout, import_rollout};
-use crate::view::View;
+use crate::releases::{
+    DecisionRefused, Excuse, ExcuseRefused, Excused, ImportError, ImportReport, ImportRollout,
+    ImportRow, RingDecision, excuse, import_rollout, record_decision,
+};
+use crate::view::{Cluster, Decision, View};
 
 /// Shared between the cycle, which publishes, and the web face, which reads.
 pub struct Shared {
@@ -48,6 +54,25 @@ impl Shared {
     /// never heard of.
     pub async fn device(&self, device_id: &str) -> Result<Option<DeviceTimeline>, LoadError> {
         self.reader.device(device_id).await
+    }
+
+    /// Devices that a cluster counts as tried, by id, [`MAX_TRACED`] at most,
+    /// after the device `after`.
+    ///
+    /// [`MAX_TRACED`]: crate::load::MAX_TRACED
+    pub async fn traced(
+        &self,
+        cluster: &Cluster,
+        after: &str,
+    ) -> Result<Vec<TracedDevice>, LoadError> {
+        let code = cluster.hresult.strip_prefix("0x");
+        let of = Traced {
+            kb: &cluster.kb,
+            hresult: code.and_then(|code| u32::from_str_radix(code, 16).ok()),
+            phase: &cluster.phase,
+            after,
+        };
+        self.reader.traced(of).await
     }
 
     /// Events by their ids (32 hex digits), for evidence; unknown ids are left out.
@@ -89,6 +114,25 @@ impl Shared {
         now_ms: i64,
     ) -> Result<ImportReport, ImportError> {
         import_rollout(self.reader.client(), import, now_ms).await
+    }
+
+    /// Records a decision on a ring; the next cycle shows it.
+    pub async fn record_decision(
+        &self,
+        decided: &RingDecision,
+        now_ms: i64,
+    ) -> Result<Decision, DecisionRefused> {
+        record_decision(self.reader.client(), decided, now_ms).await
+    }
+
+    /// Excuses devices from a rollout; they are from the next cycle on.
+    pub async fn excuse(&self, order: &Excuse, now_ms: i64) -> Result<Excused, ExcuseRefused> {
+        excuse(self.reader.client(), order, now_ms).await
+    }
+
+    /// Imports of a rollout's target list, newest first.
+    pub(crate) async fn imports(&self, rollout: &str) -> Result<Vec<ImportRow>, LoadError> {
+        read_imports(self.reader.client(), rollout).await
     }
 
     /// Imports codes that the fleet is known to show; see [`import_baseline`].

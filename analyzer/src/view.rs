@@ -5,21 +5,29 @@
 //! the name says otherwise.
 
 mod cluster;
+mod plan;
+mod readiness;
 mod rollout;
 mod source;
 mod unreadable;
+mod verdict;
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use cluster::{
     CauseCandidate, Cluster, DamageGroup, DamagedFile, Exonerated, Life, MemberDevice, Remedy,
     RemedyStep, RepairSource, Said, Waiting,
 };
+pub use plan::{ExceptionLine, Forecast, WindowLine};
+pub use readiness::{Readiness, UnreadyDevice, UnreadyReason};
 pub use rollout::{RolloutRows, RolloutStatus};
 pub use source::{BuildLines, LineCount, SourceHealth};
 pub use unreadable::{UnreadableDevice, UnreadableLog};
+pub use verdict::{
+    ClassCover, Decision, GivenVerdict, RingCluster, RingEvidence, RingVerdict, Verdict, Witness,
+};
 
 /// The whole picture after one cycle.
 #[derive(Debug, Clone, PartialEq, Serialize, Default)]
@@ -40,6 +48,10 @@ pub struct View {
     pub clusters: Vec<Cluster>,
     /// Rollouts that were declared, newest first.
     pub rollouts: Vec<RolloutStatus>,
+    /// Maintenance windows, in order of their next begin.
+    pub windows: Vec<WindowLine>,
+    /// Devices that are not ready for the next patch day.
+    pub readiness: Readiness,
     /// Codes that the fleet had not shown for 180 days, newest first.
     pub new_codes: Vec<NewCode>,
     /// Devices that should speak and do not, longest silence first.
@@ -71,7 +83,7 @@ pub struct Fleet {
 
 /// The failure rate, with the counts that it is made of and its 95 % interval
 /// (Wilson), between 0 and 1. The one definition for figures, tables and alerts.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, Default)]
 pub struct Rate {
     /// Devices whose latest closed attempt failed or was rolled back.
     pub failed: u64,

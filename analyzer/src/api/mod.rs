@@ -4,14 +4,17 @@
 //! UTC. Every answer that is not the thing asked for is
 //! `{"error": …, "hint": …}`.
 
+mod changes;
+mod csv;
 mod devices_csv;
 mod problem;
+mod readiness_csv;
 mod summary;
 
 use std::future::ready;
 use std::sync::Arc;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::header::{CACHE_CONTROL, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
@@ -19,6 +22,8 @@ use axum::routing::get;
 use axum::{Json, Router};
 
 use crate::Shared;
+use crate::load::{MAX_TRACED, TracedDevice};
+use crate::view::{RolloutStatus, View};
 use problem::Problem;
 use summary::{ClusterSummary, Overview};
 
@@ -31,8 +36,22 @@ pub fn router() -> Router<Arc<Shared>> {
         .route("/api/v1/clusters", get(clusters))
         .route("/api/v1/clusters/{id}", get(cluster))
         .route("/api/v1/clusters/{id}/devices.csv", get(cluster_devices))
+        .route("/api/v1/clusters/{id}/tried", get(cluster_tried))
         .route("/api/v1/rollouts", get(rollouts))
         .route("/api/v1/rollouts/{name}", get(rollout))
+        .route("/api/v1/rollouts/{name}/imports", get(imports))
+        .route("/api/v1/rollouts/{name}/verdicts", get(verdicts))
+        .route(
+            "/api/v1/rollouts/{name}/decisions",
+            get(verdicts).post(changes::decide),
+        )
+        .route(
+            "/api/v1/rollouts/{name}/exceptions",
+            get(exceptions).post(changes::excuse),
+        )
+        .route("/api/v1/windows", get(windows))
+        .route("/api/v1/readiness", get(readiness))
+        .route("/api/v1/readiness.csv", get(readiness_file))
         .route("/api/v1/silent", get(silent))
         .route("/api/v1/new-codes", get(new_codes))
         .route("/api/v1/sources", get(sources))
@@ -42,6 +61,7 @@ pub fn router() -> Router<Arc<Shared>> {
         .route("/api/v1/{*other}", get(nothing))
         .route("/api/v1", get(nothing))
         .method_not_allowed_fallback(only_get)
+        .layer(DefaultBodyLimit::max(changes::MAX_LEN))
         .layer(map_response(|response| ready(plain(response))))
 }
 
@@ -105,13 +125,87 @@ async fn rollouts(State(shared): Web) -> Response {
     Json(&shared.view().rollouts).into_response()
 }
 
-async fn rollout(State(shared): Web, Path(name): Path<String>) -> Answer {
+/// From which device on.
+#[derive(serde::Deserialize)]
+struct After {
+    #[serde(default)]
+    after: String,
+}
+
+/// Every device that a cluster counts, with what its figures are made of.
+async fn cluster_tried(
+    State(shared): Web,
+    Path(id): Path<String>,
+    Query(from): Query<After>,
+) -> Answer {
     let view = shared.view();
+    let found = view.clusters.iter().find(|cluster| cluster.id == id);
+    let cluster = found.ok_or(NO_CLUSTER)?;
+    let devices = shared.traced(cluster, &from.after).await?;
+    let whole = devices.len() < MAX_TRACED;
+    let next = devices.last().map(|last| last.device_id.clone());
+    Ok(Json(Tried {
+        next: next.filter(|_| !whole),
+        devices,
+    })
+    .into_response())
+}
+
+/// A page of devices.
+#[derive(serde::Serialize)]
+struct Tried {
+    /// To be asked for with `?after=`; `null` at the end.
+    next: Option<String>,
+    devices: Vec<TracedDevice>,
+}
+
+const NO_ROLLOUT: Problem = Problem::missing(
+    "no rollout has this name",
+    "GET /api/v1/rollouts lists the rollouts",
+);
+
+/// What `part` says of the rollout of that name.
+fn of_rollout<'v, T>(
+    view: &'v View,
+    name: &str,
+    part: impl Fn(&'v RolloutStatus) -> &'v T,
+) -> Answer
+where
+    T: serde::Serialize + ?Sized + 'v,
+{
     let found = view.rollouts.iter().find(|rollout| rollout.name == name);
-    let hint = "GET /api/v1/rollouts lists the rollouts";
     found
-        .map(|rollout| Json(rollout).into_response())
-        .ok_or(Problem::missing("no rollout has this name", hint))
+        .map(|rollout| Json(part(rollout)).into_response())
+        .ok_or(NO_ROLLOUT)
+}
+
+async fn rollout(State(shared): Web, Path(name): Path<String>) -> Answer {
+    of_rollout(&shared.view(), &name, |rollout| rollout)
+}
+
+/// Verdicts as they were given, and decisions, ring by ring.
+async fn verdicts(State(shared): Web, Path(name): Path<String>) -> Answer {
+    of_rollout(&shared.view(), &name, |rollout| &rollout.verdicts)
+}
+
+async fn exceptions(State(shared): Web, Path(name): Path<String>) -> Answer {
+    of_rollout(&shared.view(), &name, |rollout| &rollout.exceptions)
+}
+
+async fn imports(State(shared): Web, Path(name): Path<String>) -> Answer {
+    Ok(Json(shared.imports(&name).await?).into_response())
+}
+
+async fn windows(State(shared): Web) -> Response {
+    Json(&shared.view().windows).into_response()
+}
+
+async fn readiness(State(shared): Web) -> Response {
+    Json(&shared.view().readiness).into_response()
+}
+
+async fn readiness_file(State(shared): Web) -> Response {
+    readiness_csv::response(&shared.view().readiness)
 }
 
 async fn silent(State(shared): Web) -> Response {
@@ -168,10 +262,13 @@ async fn event(
 async fn nothing() -> Problem {
     Problem::missing(
         "there is no such address",
-        "begin with /api/v1/overview; others are kbs, clusters, rollouts, silent, new-codes, sources, unreadable, devices/{id}, events/{id}",
+        "begin with /api/v1/overview; others are kbs, clusters, rollouts, windows, readiness, silent, new-codes, sources, unreadable, devices/{id}, events/{id}",
     )
 }
 
 async fn only_get() -> Problem {
-    Problem::method("only GET is served here", "the API changes nothing")
+    Problem::method(
+        "this address is only read",
+        "decisions and exceptions of a rollout alone are posted",
+    )
 }

@@ -1,5 +1,7 @@
 //! What the API answers instead of the thing asked for.
 
+use std::borrow::Cow;
+
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -8,16 +10,16 @@ use serde::Serialize;
 use crate::load::LoadError;
 
 /// A refusal: what is wrong and what to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Problem {
     status: StatusCode,
-    error: &'static str,
+    error: Cow<'static, str>,
     hint: &'static str,
 }
 
 #[derive(Serialize)]
 struct Body {
-    error: &'static str,
+    error: Cow<'static, str>,
     hint: &'static str,
 }
 
@@ -26,7 +28,7 @@ impl Problem {
     pub(super) const fn missing(error: &'static str, hint: &'static str) -> Self {
         Self {
             status: StatusCode::NOT_FOUND,
-            error,
+            error: Cow::Borrowed(error),
             hint,
         }
     }
@@ -35,8 +37,36 @@ impl Problem {
     pub(super) const fn wrong(error: &'static str, hint: &'static str) -> Self {
         Self {
             status: StatusCode::BAD_REQUEST,
-            error,
+            error: Cow::Borrowed(error),
             hint,
+        }
+    }
+
+    /// 403.
+    pub(super) const fn forbidden(error: &'static str, hint: &'static str) -> Self {
+        Self {
+            status: StatusCode::FORBIDDEN,
+            error: Cow::Borrowed(error),
+            hint,
+        }
+    }
+
+    /// 422: what was sent cannot be, and why.
+    pub(super) const fn refused(error: String, hint: &'static str) -> Self {
+        Self {
+            status: StatusCode::UNPROCESSABLE_ENTITY,
+            error: Cow::Owned(error),
+            hint,
+        }
+    }
+
+    /// 503: it may pass.
+    pub(super) fn away(error: &(dyn std::error::Error + 'static)) -> Self {
+        tracing::warn!(error, "what was sent could not be kept");
+        Self {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            error: Cow::Borrowed("the database did not answer"),
+            hint: "try again in a few seconds",
         }
     }
 
@@ -44,7 +74,7 @@ impl Problem {
     pub(super) const fn method(error: &'static str, hint: &'static str) -> Self {
         Self {
             status: StatusCode::METHOD_NOT_ALLOWED,
-            error,
+            error: Cow::Borrowed(error),
             hint,
         }
     }
@@ -59,7 +89,7 @@ impl From<LoadError> for Problem {
         );
         Self {
             status: StatusCode::SERVICE_UNAVAILABLE,
-            error: "the database did not answer",
+            error: Cow::Borrowed("the database did not answer"),
             hint: "try again in a few seconds",
         }
     }

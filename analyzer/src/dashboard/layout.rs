@@ -22,16 +22,18 @@ pub(super) enum Section {
     Clusters,
     Rollouts,
     Silent,
+    Readiness,
     Drop,
     /// A page that no entry leads to.
     Other,
 }
 
-const NAV: [(Section, &str, Phrase); 5] = [
+const NAV: [(Section, &str, Phrase); 6] = [
     (Section::Overview, "/", text::NAV_OVERVIEW),
     (Section::Clusters, "/clusters", text::NAV_CLUSTERS),
     (Section::Rollouts, "/rollouts", text::NAV_ROLLOUTS),
     (Section::Silent, "/silent", text::NAV_SILENT),
+    (Section::Readiness, "/readiness", text::NAV_READINESS),
     (Section::Drop, "/drop", text::NAV_DROP),
 ];
 

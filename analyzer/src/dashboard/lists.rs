@@ -32,10 +32,12 @@ pub(super) fn target_state(state: &str) -> Option<&'static str> {
         "failed" => "failed",
         "pending" => "pending_reboot",
         "running" => "in_progress",
+        "window" => "waiting_window",
         "waiting" => "not_offered",
         "silent" => "silent",
         "unheard" => "no_collector",
         "inapplicable" => "not_applicable",
+        "excused" => "excused",
         "excluded" => "excluded",
         _ => return None,
     })

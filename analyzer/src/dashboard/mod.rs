@@ -23,15 +23,16 @@ mod list_pages;
 mod lists;
 mod number;
 mod overview;
+mod plan;
 mod reader;
+mod readiness;
 mod rollout;
 mod silent;
 mod sources;
 mod standing;
-#[rustfmt::skip]
 mod text;
 mod unreadable;
-#[rustfmt::skip]
+mod verdict;
 mod words;
 
 use std::future::ready;
@@ -67,6 +68,7 @@ pub fn router() -> Router<Arc<Shared>> {
         .route("/rollouts/{name}", get(rollout_page))
         .route("/rollouts/{name}/devices", get(list_pages::of_rollout))
         .route("/silent", get(silent_page))
+        .route("/readiness", get(readiness_page))
         .route("/data", get(data_page))
         .route("/devices", get(list_pages::search))
         .route("/devices/{id}", get(device_page))
@@ -160,6 +162,13 @@ async fn silent_page(State(shared): Web, reader: Reader) -> Response {
     let title = text::NAV_SILENT.of(reader.lang).to_owned();
     let page = Page::new(Section::Silent, title).with_api("/api/v1/silent");
     found(&page, &silent::page(&view, &reader), &view, &reader)
+}
+
+async fn readiness_page(State(shared): Web, reader: Reader) -> Response {
+    let view = shared.view();
+    let title = text::NAV_READINESS.of(reader.lang).to_owned();
+    let page = Page::new(Section::Readiness, title).with_api("/api/v1/readiness");
+    found(&page, &readiness::page(&view, &reader), &view, &reader)
 }
 
 async fn data_page(State(shared): Web, reader: Reader) -> Response {

@@ -6,9 +6,11 @@ use super::chart::{RateScale, progress, rate_bar};
 use super::kb::of_builds;
 use super::layout::{path_part, section_head};
 use super::number::{self, count, percent, share};
+use super::plan;
 use super::reader::Reader;
 use super::standing;
 use super::text;
+use super::verdict;
 use super::words::data;
 use crate::view::{RolloutRows, RolloutStatus, View};
 
@@ -36,6 +38,7 @@ pub(super) fn card(rollout: &RolloutStatus, view: &View, reader: &Reader) -> Mar
             p { (release(rollout, view, reader)) }
             (standing::bar(&states, lang, 22))
             (standing::legend(&states, lang))
+            (verdict::glance(rollout, lang))
         }
     }
 }
@@ -62,6 +65,7 @@ pub(super) fn page(rollout: &RolloutStatus, view: &View, reader: &Reader) -> Mar
     html! {
         h1 { (headline(rollout, reader)) }
         p.lead { (release(rollout, view, reader)) }
+        @if !rollout.verdicts.is_empty() { (verdict::section(rollout, reader)) }
         section {
             (section_head(lang, text::ROLLOUT_ROWS, Some(text::ROLLOUT_ROWS_HINT)))
             (standing::table(&standing::of_rollout(&rollout.rows), 0, &format!("/rollouts/{}", path_part(&rollout.name)), reader))
@@ -81,6 +85,9 @@ pub(super) fn page(rollout: &RolloutStatus, view: &View, reader: &Reader) -> Mar
             @if rollout.progress.is_empty() { p.empty { (text::ROLLOUT_NO_PROGRESS.of(lang)) } }
             @else { (progress(reader, &rollout.progress, rollout.targets, view.made_at_ms)) }
         }
+        (plan::forecast(&rollout.forecast, reader))
+        (plan::exceptions(rollout, reader))
+        (plan::windows(&view.windows, reader))
     }
 }
 

@@ -24,12 +24,13 @@ pub(super) fn of_outcomes(outcomes: &Outcomes) -> [State; 6] {
 }
 
 /// The states of a rollout's targets. They add up to the target list.
-pub(super) fn of_rollout(rows: &RolloutRows) -> [State; 9] {
+pub(super) fn of_rollout(rows: &RolloutRows) -> [State; 11] {
     [
         ("done", text::ROW_COMPLIANT, rows.compliant),
         ("failed", text::ROW_FAILED, rows.failed),
         ("pending", text::ROW_PENDING, rows.pending_reboot),
         ("running", text::ROW_IN_PROGRESS, rows.in_progress),
+        ("window", text::ROW_WAITING_WINDOW, rows.waiting_window),
         ("waiting", text::ROW_NOT_OFFERED, rows.not_offered),
         ("silent", text::ROW_SILENT, rows.silent),
         ("unheard", text::ROW_NO_COLLECTOR, rows.no_collector),
@@ -38,6 +39,7 @@ pub(super) fn of_rollout(rows: &RolloutRows) -> [State; 9] {
             text::ROW_NOT_APPLICABLE,
             rows.not_applicable,
         ),
+        ("excused", text::ROW_EXCUSED, rows.excused),
         ("excluded", text::ROW_EXCLUDED, rows.excluded),
     ]
 }
@@ -132,8 +134,10 @@ mod tests {
             excluded: 64,
             silent: 128,
             no_collector: 256,
+            excused: 512,
+            waiting_window: 1_024,
         };
-        assert_eq!(total(&of_rollout(&rows)), 511);
+        assert_eq!(total(&of_rollout(&rows)), 2_047);
     }
 
     #[test]

@@ -3,11 +3,13 @@
 use clickhouse::Row;
 use serde::Deserialize;
 
+use super::plans::{read_decisions, read_exceptions, read_verdicts, read_windows};
 use super::{Asking, LoadError};
 use crate::keep::{
     AlertRow, ClusterRow, CodeRow, DepotRow, ReleaseRow, RolloutRow, RolloutStateRow, StateRow,
     TargetRow,
 };
+use crate::releases::{DecisionRow, ExceptionRow, VerdictRow, WindowRow};
 
 /// Key and digest of a row that is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Row, Deserialize)]
@@ -25,6 +27,7 @@ pub(crate) struct Memory {
     pub(crate) codes: Vec<CodeRow>,
     pub(crate) attempts: Vec<KeptAttempts>,
     pub(crate) rollout_states: Vec<RolloutStateRow>,
+    pub(crate) verdicts: Vec<VerdictRow>,
 }
 
 /// What people declared.
@@ -36,6 +39,9 @@ pub(crate) struct Declared {
     pub(crate) state: Vec<StateRow>,
     /// Codes that a baseline brought along.
     pub(crate) known_codes: Vec<CodeRow>,
+    pub(crate) decisions: Vec<DecisionRow>,
+    pub(crate) exceptions: Vec<ExceptionRow>,
+    pub(crate) windows: Vec<WindowRow>,
 }
 
 /// Reads what the analyzer kept.
@@ -53,6 +59,7 @@ pub(crate) async fn read_memory(client: &clickhouse::Client) -> Result<Memory, L
             .await
             .asking("kept attempts")?,
         rollout_states: all(client, "rollout_states").await?,
+        verdicts: read_verdicts(client).await?,
     })
 }
 
@@ -68,12 +75,24 @@ pub(crate) async fn read_declared(client: &clickhouse::Client) -> Result<Declare
             .fetch_all()
             .await
             .asking("the baseline")?,
+        decisions: read_decisions(client).await?,
+        exceptions: read_exceptions(client).await?,
+        windows: read_windows(client).await?,
     })
 }
 
 /// Depots that may serve.
 pub(crate) async fn read_depots(client: &clickhouse::Client) -> Result<Vec<DepotRow>, LoadError> {
     all(client, "depots").await
+}
+
+/// The rollout of that name, and which import of its list counts.
+pub(crate) async fn read_rollout(
+    client: &clickhouse::Client,
+    name: &str,
+) -> Result<Option<RolloutRow>, LoadError> {
+    let query = client.query("SELECT ?fields FROM rollouts FINAL WHERE rollout = ?");
+    query.bind(name).fetch_optional().await.asking("a rollout")
 }
 
 /// The target list of one import.

@@ -10,8 +10,10 @@ mod find_devices;
 mod learn;
 mod lines;
 pub(crate) mod memory;
+pub(crate) mod plans;
 mod rows;
 mod timeline;
+mod trace;
 mod understood;
 mod unreadable;
 
@@ -27,6 +29,8 @@ use rows::{CountRow, EVENT_COLUMNS, EventRow, FactsRow, PresenceRow, records};
 pub use find_devices::{DeviceList, FoundDevice, ListedDevice, MAX_FOUND, MAX_LISTED};
 pub use lines::{AttemptLine, DeviceTimeline, FactsLine, PresenceLine, TimelineEvent};
 pub use timeline::Reader;
+pub(crate) use trace::Traced;
+pub use trace::{BrokenRecord, MAX_TRACED, TracedDevice};
 pub(crate) use understood::read_understood;
 pub(crate) use unreadable::read_unreadable;
 
@@ -282,6 +286,7 @@ fn forget(fleet: &mut Fleet, ids: Option<&[String]>) -> Vec<usize> {
         if let Some(device) = fleet.devices.get_mut(*number) {
             device.kbs.clear();
             device.corrupt_at_ms = None;
+            device.corrupt_evidence.clear();
             device.off_at_ms = None;
             device.events = 0;
         }

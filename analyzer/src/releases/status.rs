@@ -15,6 +15,15 @@ pub(crate) struct Target {
     pub(crate) excluded: bool,
 }
 
+/// What people planned for a target at this moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Planned {
+    /// Somebody answers for its not taking part.
+    pub(crate) excused: bool,
+    /// Its maintenance window is still to come.
+    pub(crate) waits: bool,
+}
+
 /// Exclusive states of a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum TargetState {
@@ -22,10 +31,12 @@ pub(crate) enum TargetState {
     NoCollector,
     NotApplicable,
     Compliant,
+    Excused,
     Silent,
     Failed,
     PendingReboot,
     InProgress,
+    WaitingWindow,
     NotOffered,
 }
 
@@ -37,12 +48,19 @@ impl TargetState {
             Self::NoCollector => "no_collector",
             Self::NotApplicable => "not_applicable",
             Self::Compliant => "compliant",
+            Self::Excused => "excused",
             Self::Silent => "silent",
             Self::Failed => "failed",
             Self::PendingReboot => "pending_reboot",
             Self::InProgress => "in_progress",
+            Self::WaitingWindow => "waiting_window",
             Self::NotOffered => "not_offered",
         }
+    }
+
+    /// Whether the release can and should come to the target.
+    pub(crate) fn is_reachable(self) -> bool {
+        !matches!(self, Self::Excluded | Self::NotApplicable | Self::Excused)
     }
 }
 
@@ -63,12 +81,16 @@ pub(crate) struct Known {
 }
 
 /// State of a target; `known`: nothing where it was never heard of.
-pub(crate) fn state_of(target: &Target, known: Option<Known>) -> TargetState {
+pub(crate) fn state_of(target: &Target, known: Option<Known>, planned: Planned) -> TargetState {
     if target.excluded {
         return TargetState::Excluded;
     }
     let Some(known) = known else {
-        return TargetState::NoCollector;
+        return if planned.excused {
+            TargetState::Excused
+        } else {
+            TargetState::NoCollector
+        };
     };
     if known.level.is_some() && known.wanted.is_none() {
         return TargetState::NotApplicable;
@@ -82,6 +104,9 @@ pub(crate) fn state_of(target: &Target, known: Option<Known>) -> TargetState {
     if at_level || known.verified {
         return TargetState::Compliant;
     }
+    if planned.excused {
+        return TargetState::Excused;
+    }
     if known.silent {
         return TargetState::Silent;
     }
@@ -90,6 +115,10 @@ pub(crate) fn state_of(target: &Target, known: Option<Known>) -> TargetState {
         Some(Outcome::PendingReboot) => TargetState::PendingReboot,
         Some(Outcome::Unknown | Outcome::GoneSilent) => TargetState::InProgress,
         // Called off: nothing is under way, and it must be offered again.
+        // Outside of its window it is not late.
+        Some(Outcome::Cancelled | Outcome::Succeeded) | None if planned.waits => {
+            TargetState::WaitingWindow
+        }
         Some(Outcome::Cancelled | Outcome::Succeeded) | None => TargetState::NotOffered,
     }
 }
@@ -113,10 +142,12 @@ fn count(rows: &mut RolloutRows, state: TargetState) {
         TargetState::NoCollector => &mut rows.no_collector,
         TargetState::NotApplicable => &mut rows.not_applicable,
         TargetState::Compliant => &mut rows.compliant,
+        TargetState::Excused => &mut rows.excused,
         TargetState::Silent => &mut rows.silent,
         TargetState::Failed => &mut rows.failed,
         TargetState::PendingReboot => &mut rows.pending_reboot,
         TargetState::InProgress => &mut rows.in_progress,
+        TargetState::WaitingWindow => &mut rows.waiting_window,
         TargetState::NotOffered => &mut rows.not_offered,
     };
     *row += 1;
@@ -142,18 +173,48 @@ mod tests {
         }
     }
 
+    fn state(known: Option<Known>) -> TargetState {
+        state_of(&target(), known, Planned::default())
+    }
+
+    #[test]
+    fn who_is_excused_or_waits_for_its_window_is_neither_late_nor_missing() {
+        let excused = Planned {
+            excused: true,
+            waits: true,
+        };
+        let waits = Planned {
+            waits: true,
+            ..Planned::default()
+        };
+        let before = known("17763.3770");
+        let failed = Known {
+            outcome: Some(Outcome::Failed),
+            ..before
+        };
+        for (known, planned, expected) in [
+            (Some(before), waits, TargetState::WaitingWindow),
+            (Some(failed), waits, TargetState::Failed),
+            (Some(before), excused, TargetState::Excused),
+            (Some(failed), excused, TargetState::Excused),
+            (None, excused, TargetState::Excused),
+            (None, waits, TargetState::NoCollector),
+            // Who has it all the same is done.
+            (Some(known("17763.3887")), excused, TargetState::Compliant),
+        ] {
+            assert_eq!(state_of(&target(), known, planned), expected);
+        }
+    }
+
     #[test]
     fn a_later_update_complies_too() {
         let later = known("17763.4010");
-        assert_eq!(state_of(&target(), Some(later)), TargetState::Compliant);
+        assert_eq!(state(Some(later)), TargetState::Compliant);
         let failed_before = Known {
             outcome: Some(Outcome::Failed),
             ..later
         };
-        assert_eq!(
-            state_of(&target(), Some(failed_before)),
-            TargetState::Compliant
-        );
+        assert_eq!(state(Some(failed_before)), TargetState::Compliant);
     }
 
     #[test]
@@ -162,12 +223,12 @@ mod tests {
             wanted: Build::parse("17763.0"),
             ..known("17763.3770")
         };
-        assert_eq!(state_of(&target(), Some(unknown)), TargetState::NotOffered);
+        assert_eq!(state(Some(unknown)), TargetState::NotOffered);
         let verified = Known {
             verified: true,
             ..unknown
         };
-        assert_eq!(state_of(&target(), Some(verified)), TargetState::Compliant);
+        assert_eq!(state(Some(verified)), TargetState::Compliant);
     }
 
     #[test]
@@ -199,12 +260,15 @@ mod tests {
             ),
         ];
         for (known, expected) in rows {
-            assert_eq!(state_of(&target(), known), expected);
+            assert_eq!(state(known), expected);
         }
         let excluded = Target {
             excluded: true,
             ..target()
         };
-        assert_eq!(state_of(&excluded, None), TargetState::Excluded);
+        assert_eq!(
+            state_of(&excluded, None, Planned::default()),
+            TargetState::Excluded
+        );
     }
 }

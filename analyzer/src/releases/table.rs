@@ -39,6 +39,23 @@ pub enum ListError {
     },
 }
 
+/// Which column stands for what, where a list calls it otherwise.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mapping(BTreeMap<String, String>);
+
+impl Mapping {
+    /// Of pairs: what is wanted (`device`, `ring` …) and the list's column.
+    pub fn of(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
+        let small = |(what, column): (String, String)| (what.to_lowercase(), column.to_lowercase());
+        Self(pairs.into_iter().map(small).collect())
+    }
+
+    /// The column that was named for it.
+    pub(crate) fn column(&self, what: &str) -> Option<&str> {
+        self.0.get(what).map(String::as_str)
+    }
+}
+
 /// A list with named columns.
 #[derive(Debug)]
 pub(crate) struct List {
@@ -49,7 +66,11 @@ pub(crate) struct List {
 
 impl List {
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, ListError> {
-        let text = decode(bytes);
+        // The reader counts a line at its LF, and one that ends with both too late.
+        let text = decode(bytes).replace("\r\n", "\n");
+        // What PowerShell writes without -NoTypeInformation, and Excel's hint.
+        let skipped = text.lines().take_while(|line| is_preamble(line)).count();
+        let text = text.split_inclusive('\n').skip(skipped).collect::<String>();
         let delimiter = delimiter_of(text.lines().next().unwrap_or_default());
         let mut reader = csv::ReaderBuilder::new()
             .delimiter(delimiter)
@@ -63,9 +84,11 @@ impl List {
         let columns = names.enumerate().map(|(at, name)| (name, at)).collect();
         let mut rows = Vec::new();
         for (at, record) in reader.records().enumerate() {
-            let line = at as u64 + 2;
+            let line = (at + skipped) as u64 + 2;
             let record = record.map_err(|source| ListError::Line { line, source })?;
-            let line = record.position().map_or(line, csv::Position::line);
+            let line = record
+                .position()
+                .map_or(line, |at| at.line() + skipped as u64);
             let cells: Vec<String> = record.iter().map(str::to_owned).collect();
             if cells.iter().any(|cell| !cell.is_empty()) {
                 rows.push((line, cells));
@@ -81,12 +104,38 @@ impl List {
             .find_map(|name| self.columns.get(*name).copied())
     }
 
+    /// The column that was mapped to `what`, else the first of `names`.
+    pub(crate) fn mapped(&self, mapping: &Mapping, what: &str, names: &[&str]) -> Option<usize> {
+        match mapping.column(what) {
+            Some(mapped) => self.column(&[mapped]),
+            None => self.column(names),
+        }
+    }
+
+    /// The same, where the list is nothing without it.
+    pub(crate) fn must_mapped(
+        &self,
+        mapping: &Mapping,
+        what: &str,
+        names: &[&str],
+    ) -> Result<usize, ListError> {
+        match mapping.column(what) {
+            Some(mapped) => self.must(&[mapped]),
+            None => self.must(names),
+        }
+    }
+
     pub(crate) fn must(&self, names: &[&str]) -> Result<usize, ListError> {
         self.column(names).ok_or_else(|| ListError::Column {
             wanted: names.join(" or "),
             found: self.columns.keys().cloned().collect::<Vec<_>>().join(", "),
         })
     }
+}
+
+fn is_preamble(line: &str) -> bool {
+    let line = line.trim_start_matches('\u{feff}').trim();
+    line.is_empty() || line.starts_with("#TYPE ") || line.starts_with("sep=")
 }
 
 /// The cell of a row, empty where the column or cell is missing.
@@ -150,6 +199,18 @@ mod tests {
             assert_eq!(list.rows.len(), 1);
             assert_eq!(cell(&list.rows[0].1, Some(note)), "网点关闭");
         }
+    }
+
+    #[test]
+    fn a_mapped_column_wins_and_what_powershell_puts_first_is_skipped() {
+        let list = "#TYPE Some.Class\r\n\r\n\"Name\",\"Id\"\r\n\"pc-1\",\"7\"\r\n";
+        let list = List::parse(list.as_bytes()).unwrap();
+        assert_eq!(list.rows[0].0, 4);
+        let mapping = Mapping::of([("device".to_owned(), "ID".to_owned())]);
+        let at = list.must_mapped(&mapping, "device", &["name"]).unwrap();
+        assert_eq!(cell(&list.rows[0].1, Some(at)), "7");
+        let absent = Mapping::of([("device".to_owned(), "Host".to_owned())]);
+        assert!(list.must_mapped(&absent, "device", &["name"]).is_err());
     }
 
     #[test]

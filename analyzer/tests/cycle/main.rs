@@ -7,7 +7,9 @@
 
 #[path = "../bank/mod.rs"]
 mod bank;
+mod plans;
 mod reading;
+mod trace;
 
 use std::collections::BTreeMap;
 

@@ -35,6 +35,17 @@ fn every_address_answers_with_its_part_of_the_picture() {
     );
     assert_eq!(get("silent").as_array().unwrap().len(), 13);
     assert_eq!(get("new-codes")[0]["devices"], 47);
+    let name = "rollouts/2023-01%20production";
+    let verdicts = get(&format!("{name}/verdicts"));
+    assert_eq!(verdicts[2]["verdict"], "stop");
+    assert_eq!(verdicts[0]["given"][1]["number"], 1);
+    assert_eq!(verdicts[0]["decisions"][0]["decision"], "go");
+    assert_eq!(get(&format!("{name}/exceptions"))[0]["in_force"], true);
+    assert_eq!(get("windows")[0]["open"], true);
+    assert_eq!(get("readiness")["unready"][0]["score"], 15);
+    let file = server.get("/api/v1/readiness.csv", &[]);
+    assert_eq!(file.header("content-type"), "text/csv; charset=utf-8");
+    assert_eq!(file.body.lines().count(), 4);
     let sources = get("sources");
     assert_eq!(sources[1]["builds"][1]["strange"], true);
     assert_eq!(sources[1]["builds"][1]["unknown_lines"], 4_018);
@@ -49,7 +60,10 @@ fn what_is_not_there_is_refused_with_a_hint() {
         ("/kbs/KB1", 404),
         ("/clusters/x", 404),
         ("/clusters/x/devices.csv", 404),
+        ("/clusters/x/tried", 404),
         ("/rollouts/x", 404),
+        ("/rollouts/x/verdicts", 404),
+        ("/rollouts/x/imports", 503),
         ("/events/00", 400),
         ("/events/00?device=a", 404),
         ("/events/000000000000000000000000000000aa?device=a", 503),
@@ -75,4 +89,28 @@ fn devices_of_a_cluster_come_as_a_file_without_formulas() {
     assert_eq!(answer.header("content-disposition"), file);
     assert_eq!(answer.body.lines().count(), 48);
     assert!(answer.body.contains("\"'=HYPERLINK(\"\"http://x\"\")\""));
+}
+
+#[test]
+fn decisions_are_taken_from_this_machine_and_from_no_browser() {
+    let server = Server::without_database(sample_view::rich(now_ms()));
+    let path = "/api/v1/rollouts/2023-01%20production/decisions";
+    let sound = r#"{"ring":"ring0","decision":"hold","who":"Li Wei","why":"month end"}"#;
+    let kind = ("content-type", "application/json");
+    let cases: [(&str, &[(&str, &str)], u16); 6] = [
+        // Nothing but the database is missing.
+        (sound, &[kind], 503),
+        (sound, &[("content-type", "text/plain")], 403),
+        (sound, &[kind, ("origin", "http://evil.example")], 403),
+        (sound, &[kind, ("host", "evil.example")], 403),
+        ("{}", &[kind], 400),
+        (&sound.replace("hold", "maybe"), &[kind], 422),
+    ];
+    for (body, headers, status) in cases {
+        let answer = server.post(path, headers, body);
+        assert_eq!(answer.status, status, "{body} {headers:?} {}", answer.body);
+        assert!(json(&answer)["hint"].is_string());
+    }
+    let elsewhere = server.post("/api/v1/clusters", &[kind], sound);
+    assert_eq!(elsewhere.status, 405);
 }

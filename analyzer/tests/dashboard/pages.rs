@@ -17,6 +17,7 @@ pub(crate) fn paths() -> Vec<(&'static str, String)> {
         ("rollouts", "/rollouts".to_owned()),
         ("rollout", "/rollouts/2023-01%20production".to_owned()),
         ("silent", "/silent".to_owned()),
+        ("readiness", "/readiness".to_owned()),
         ("data", "/data".to_owned()),
         ("device", format!("/devices/{DEVICE}")),
         ("event", format!("/events/{:032x}?device={DEVICE}", 3)),
@@ -213,7 +214,7 @@ fn counts_of_a_kb_and_a_rollout_lead_to_their_devices() {
     let server = Server::without_database(sample_view::rich(now_ms()));
     for (path, links) in [
         (format!("/kbs/{KB}"), 6),
-        ("/rollouts/2023-01%20production".to_owned(), 9),
+        ("/rollouts/2023-01%20production".to_owned(), 11),
     ] {
         let page = server.get(&path, &[]).body;
         let lists: BTreeSet<String> = html::attribute(&page, "a", "href")

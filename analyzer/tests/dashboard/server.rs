@@ -54,6 +54,7 @@ impl Server {
                 .unwrap();
             runtime.block_on(async {
                 let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+                let router = router.into_make_service_with_connect_info::<SocketAddr>();
                 axum::serve(listener, router).await.unwrap();
             });
         });
@@ -76,12 +77,20 @@ impl Server {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let mut response = request.call().unwrap();
-        Answer {
-            status: response.status().as_u16(),
-            headers: response.headers().clone(),
-            body: response.body_mut().read_to_string().unwrap(),
+        Answer::of(request.call().unwrap())
+    }
+
+    /// POSTs a body with headers; any status is an answer.
+    pub(crate) fn post(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .build()
+            .into();
+        let mut request = agent.post(self.url(path));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
         }
+        Answer::of(request.send(body).unwrap())
     }
 }
 
@@ -93,6 +102,14 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    fn of(mut response: ureq::http::Response<ureq::Body>) -> Self {
+        Self {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            body: response.body_mut().read_to_string().unwrap(),
+        }
+    }
+
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers
             .get(name)

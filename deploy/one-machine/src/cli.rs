@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use kbwatch_analyzer::{CodeList, RolloutList};
+use kbwatch_analyzer::{CodeList, DecisionWords, ExceptionWords, RolloutList, WindowList};
 use kbwatch_collector::parse::FileKind;
 
 /// All stages of kbwatch in one process.
@@ -144,15 +144,49 @@ pub struct Rollout {
 pub enum RolloutCommand {
     /// Import a target list; the same name replaces the list before.
     ///
-    /// The list is a CSV in UTF-8, UTF-16 or GBK with a column `device_id` (or
-    /// `hostname`, 设备, 计算机名) and, if wanted, `ring` and `excluded`. Pages
-    /// show it within seconds.
+    /// The list is a CSV in UTF-8, UTF-16 or GBK with a column for the device
+    /// (`device_id`, `hostname`, `Name`, `FullDomainName`, 设备, 计算机名 …) and,
+    /// if wanted, `ring` and `excluded`: as people write it, or as `ConfigMgr`,
+    /// WSUS and Active Directory export it. Pages show it within seconds.
     ///
     /// Exit codes: 0 imported, 2 refused or no river runs there, 64 usage.
     Import {
         /// The list.
         #[command(flatten)]
         list: RolloutList,
+        /// Data folder of the running river.
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+    },
+    /// Record what a person decides on a ring, beside the verdict that stands.
+    ///
+    /// Exit codes: 0 recorded, 2 refused or no river runs there, 64 usage.
+    Decide {
+        /// What is decided.
+        #[command(flatten)]
+        words: DecisionWords,
+        /// Data folder of the running river.
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+    },
+    /// Excuse devices until a date; afterwards they count again by themselves.
+    ///
+    /// Exit codes: 0 recorded, 2 refused or no river runs there, 64 usage.
+    Excuse {
+        /// Who, why and until when.
+        #[command(flatten)]
+        words: ExceptionWords,
+        /// Data folder of the running river.
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+    },
+    /// Import maintenance windows in place of those before.
+    ///
+    /// Exit codes: 0 imported, 2 refused or no river runs there, 64 usage.
+    Windows {
+        /// The windows.
+        #[command(flatten)]
+        list: WindowList,
         /// Data folder of the running river.
         #[arg(long, value_name = "DIR")]
         data: PathBuf,

@@ -1,8 +1,9 @@
-//! `kbwatch rollout import` and `kbwatch baseline import`: hand lists to the
-//! river that runs here.
+//! `kbwatch rollout …` and `kbwatch baseline import`: hand lists and decisions to
+//! the river that runs here.
 
 use std::error::Error;
 use std::io::Write as _;
+use std::path::Path;
 
 use crate::cli::{Baseline, BaselineCommand, Rollout, RolloutCommand};
 use crate::reach;
@@ -11,24 +12,47 @@ use crate::stage::chain;
 /// A list was refused, or no river runs here.
 const EXIT_REFUSED: u8 = 2;
 
-/// `kbwatch rollout import`; returns the exit code.
+/// `kbwatch rollout …`; returns the exit code.
 pub async fn rollout(args: &Rollout) -> u8 {
-    let RolloutCommand::Import { list, data } = &args.command;
-    let imported = async {
-        let client = reach::connection(data)?.client();
-        let report = list.import(&client, now_ms()).await?;
-        let kbs: Vec<&str> = report.kbs.values().map(String::as_str).collect();
-        Ok(format!(
-            "imported {:?}: {} targets, {} excluded, {} named twice, {} depots, KBs {}",
-            list.name,
-            report.targets,
-            report.excluded,
-            report.repeated,
-            report.depots,
-            kbs.join(" ")
-        ))
+    let answered = async {
+        let client = reach::connection(args.command.data())?.client();
+        let now_ms = now_ms();
+        Ok(match &args.command {
+            RolloutCommand::Import { list, .. } => {
+                let report = list.import(&client, now_ms).await?;
+                report.told(&list.name, list.preview)
+            }
+            RolloutCommand::Decide { words, .. } => {
+                let decided = words.record(&client, now_ms).await?;
+                format!(
+                    "recorded {:?} beside verdict {:?}",
+                    decided.decision, decided.verdict
+                )
+            }
+            RolloutCommand::Excuse { words, .. } => {
+                let done = words.record(&client, now_ms).await?;
+                format!(
+                    "excused {} devices, took back {}",
+                    done.excused, done.taken_back
+                )
+            }
+            RolloutCommand::Windows { list, .. } => {
+                format!("imported {} windows", list.import(&client, now_ms).await?)
+            }
+        })
     };
-    tell(imported.await)
+    tell(answered.await)
+}
+
+impl RolloutCommand {
+    fn data(&self) -> &Path {
+        match self {
+            Self::Import { data, .. }
+            | Self::Decide { data, .. }
+            | Self::Excuse { data, .. }
+            | Self::Windows { data, .. } => data,
+        }
+    }
 }
 
 /// `kbwatch baseline import`; returns the exit code.

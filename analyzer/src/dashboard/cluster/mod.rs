@@ -3,7 +3,7 @@
 
 mod damage;
 mod devices;
-mod remedy;
+pub(super) mod remedy;
 mod shared_facts;
 
 use maud::{Markup, html};
@@ -152,7 +152,7 @@ fn figures(cluster: &Cluster, reader: &Reader) -> Markup {
 }
 
 /// A probability as people read it: `1 : 1,000,000` for small ones.
-fn chance(p: f64) -> String {
+pub(super) fn chance(p: f64) -> String {
     if !p.is_finite() || p <= 0.0 {
         "< 10⁻³⁰⁰".to_owned()
     } else if p >= 0.001 {

@@ -53,7 +53,7 @@ fn instruction(step: &RemedyStep, lang: Lang) -> Markup {
 }
 
 /// A command with a button that copies it.
-fn command(command: &str, id: &str, lang: Lang) -> Markup {
+pub(in crate::dashboard) fn command(command: &str, id: &str, lang: Lang) -> Markup {
     html! {
         div.command {
             pre translate="no" { code id=(id) { (visible(command)) } }

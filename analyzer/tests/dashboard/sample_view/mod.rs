@@ -4,13 +4,15 @@
 use std::collections::BTreeMap;
 
 use kbwatch_analyzer::view::{
-    BuildLines, CodeCount, Fleet, KbStatus, LineCount, NewCode, Outcomes, Point, Rate, RolloutRows,
-    RolloutStatus, SilentDevice, Slice, SourceHealth, UnreadableDevice, UnreadableLog, View,
+    BuildLines, CodeCount, Fleet, KbStatus, LineCount, NewCode, Outcomes, Point, Rate, Readiness,
+    RolloutRows, RolloutStatus, SilentDevice, Slice, SourceHealth, UnreadableDevice, UnreadableLog,
+    View,
 };
 
 mod cluster;
 mod device;
 mod hostile;
+mod plan;
 
 pub(crate) use device::timeline;
 pub(crate) use hostile::hostile;
@@ -35,7 +37,7 @@ pub(crate) fn facts(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(owned).collect()
 }
 
-fn rate(failed: u64, tried: u64) -> Rate {
+pub(crate) fn rate(failed: u64, tried: u64) -> Rate {
     let (k, n, z) = (failed as f64, tried.max(1) as f64, 1.96_f64);
     let centre = (k / n + z * z / (2.0 * n)) / (1.0 + z * z / n);
     let half = z / (1.0 + z * z / n) * (k / n * (1.0 - k / n) / n + z * z / (4.0 * n * n)).sqrt();
@@ -159,18 +161,22 @@ fn rows(of: u64) -> RolloutRows {
         failed: of * 3 / 100,
         pending_reboot: of * 5 / 100,
         in_progress: of / 50,
-        not_offered: of * 20 / 100,
+        not_offered: of * 14 / 100,
         not_applicable: of / 100,
         excluded: of / 200,
+        excused: 1,
+        waiting_window: of / 20,
         silent: of * 3 / 100,
         no_collector: of
             - of * 62 / 100
             - of * 3 / 100 * 2
             - of * 5 / 100
             - of / 50
-            - of * 20 / 100
+            - of * 14 / 100
             - of / 100
-            - of / 200,
+            - of / 200
+            - of / 20
+            - 1,
     }
 }
 
@@ -196,6 +202,9 @@ fn rollout(now_ms: i64) -> RolloutStatus {
                 )
             })
             .collect(),
+        verdicts: plan::verdicts(now_ms),
+        exceptions: plan::exceptions(now_ms),
+        forecast: plan::forecast(now_ms),
     }
 }
 
@@ -242,6 +251,8 @@ pub(crate) fn rich(now_ms: i64) -> View {
         kbs: vec![failing_kb(now_ms), fine_kb(now_ms)],
         clusters: vec![open_cluster(now_ms), closed_cluster(now_ms)],
         rollouts: vec![rollout(now_ms)],
+        windows: plan::windows(now_ms),
+        readiness: plan::readiness(now_ms),
         new_codes: vec![NewCode {
             hresult: "0x800f0985".to_owned(),
             symbol: "PSFX_E_APPLY_REVERSE_DELTA_FAILED".to_owned(),
@@ -320,6 +331,12 @@ pub(crate) fn quiet(now_ms: i64) -> View {
         kbs: vec![fine_kb(now_ms)],
         clusters: Vec::new(),
         rollouts: Vec::new(),
+        windows: Vec::new(),
+        readiness: Readiness {
+            devices: 2_000,
+            ready: 2_000,
+            ..Readiness::default()
+        },
         new_codes: Vec::new(),
         silent: Vec::new(),
         sources: Vec::new(),

@@ -124,9 +124,11 @@ fn rollout(truth: &Truth, view: &View) -> Check {
         + rows.failed
         + rows.pending_reboot
         + rows.in_progress
+        + rows.waiting_window
         + rows.not_offered
         + rows.not_applicable
         + rows.excluded
+        + rows.excused
         + rows.silent
         + rows.no_collector;
     // A device whose attempt was called off has no attempt under way and

@@ -143,6 +143,7 @@ pub(super) async fn import(river: &River, plan: &FleetPlan) -> Result<(), Failur
         release: release.name,
         targets: targets_csv(plan).into_bytes(),
         depots: Some(depots_csv(plan).into_bytes()),
+        ..ImportRollout::default()
     };
     river.shared().import_rollout(&import, now_ms).await?;
     let baseline = baseline_csv(plan);
