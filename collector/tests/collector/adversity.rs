@@ -186,3 +186,33 @@ fn a_machine_that_forgets_everything_at_each_start_doubles_nothing_and_floods_no
     assert!(revisions.is_sorted());
     assert!(in_a_day < 1_000_000, "{in_a_day}");
 }
+
+#[test]
+fn a_folder_that_is_away_for_a_moment_costs_no_second_reading() {
+    for restarts in [false, true] {
+        let mut world = World::new();
+        fs::create_dir(world.path("logs")).unwrap();
+        let log = world.path("logs/CBS.log");
+        world.config.sources.cbs_log = Some(log.clone());
+        let text: String = (0..50).map(|_| world.record()).collect();
+        append_to(&log, &text);
+        let mut collector = world.open();
+        let mut notes = Notes::default();
+        world.settle(&mut collector, &mut notes);
+        collector.save();
+        fs::rename(world.path("logs"), world.path("away")).unwrap();
+        if restarts {
+            collector = world.open();
+        }
+        for _ in 0..2 {
+            collector.step(world.now_ms);
+            world.tick(1_000);
+        }
+        fs::rename(world.path("away"), world.path("logs")).unwrap();
+        world.settle(&mut collector, &mut notes);
+        assert_eq!(notes.ids(), ids(&parse(text.as_bytes())));
+        // A restart reads again what may still be completed.
+        assert!(notes.events.len() <= 60, "{}", notes.events.len());
+        assert_eq!(collector.counts().lost_files, 0);
+    }
+}

@@ -31,6 +31,14 @@ struct Unsettled {
     reason: Option<Unreadable>,
 }
 
+impl Unsettled {
+    /// A file is there and cannot be looked into.
+    fn note(&mut self, is_archive: bool, error: &io::Error) {
+        self.is_locked = true;
+        self.reason = is_archive.then(|| reason(error)).or(self.reason);
+    }
+}
+
 impl Source {
     /// Finds strays under their new names, and archives that are new.
     pub(super) fn scan(&mut self, moment: Moment) -> io::Result<()> {
@@ -38,7 +46,8 @@ impl Source {
         let entries = match fs::read_dir(folder) {
             Ok(entries) => entries,
             Err(error) if is_absence(&error) => {
-                self.give_up_strays(moment, 0);
+                // It may be back at the next look, like a drive that is late.
+                self.give_up_strays(moment, MAX_MISSED_SCANS);
                 return Ok(());
             }
             Err(error) => return Err(error),
@@ -52,8 +61,15 @@ impl Source {
         let mut unsettled = Unsettled::default();
         let mut beyond = 0;
         for (path, is_archive) in candidates {
-            let Ok(signature) = Signature::at(&path) else {
-                continue;
+            let signature = match Signature::at(&path) {
+                Ok(signature) => signature,
+                Err(error) if is_absence(&error) => continue,
+                // It is there, whatever it is.
+                Err(error) => {
+                    unsettled.note(is_archive, &error);
+                    present.insert(path);
+                    continue;
+                }
             };
             let known = known.get(&path).map(|at| &mut self.archived[*at]);
             if let Some(file) = known.filter(|file| file.is_at(&path, signature.id)) {
@@ -155,8 +171,7 @@ impl Source {
             // Vanished between listing and opening.
             Err(error) if is_absence(&error) => return,
             Err(error) => {
-                unsettled.is_locked = true;
-                unsettled.reason = is_archive.then(|| reason(&error)).or(unsettled.reason);
+                unsettled.note(is_archive, &error);
                 return;
             }
         };

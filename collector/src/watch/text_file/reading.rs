@@ -65,13 +65,7 @@ impl FollowedFile {
         budget: u64,
         moment: Moment,
     ) -> io::Result<u64> {
-        let read = self.open_archive().and_then(|mut opened| {
-            let bytes = self.read(&mut opened, reading, budget, moment.now_ms)?;
-            if opened.is_packed() && self.lag_bytes() > 0 {
-                self.unpacking = Some(opened);
-            }
-            Ok(bytes)
-        });
+        let read = self.read_if_whole(reading, budget, moment.now_ms);
         match &read {
             Ok(_) => {
                 self.failures = 0;
@@ -81,6 +75,20 @@ impl FollowedFile {
             Err(_) => {}
         }
         read
+    }
+
+    /// Reads on, unless it was found damaged and changes: to unpack what someone
+    /// is still writing would cost much and help nobody.
+    fn read_if_whole(&mut self, reading: &Reading, budget: u64, now_ms: i64) -> io::Result<u64> {
+        if self.damaged.is_some() && self.damaged != Signature::at(&self.path).ok() {
+            return Err(io::Error::other("it is still being written"));
+        }
+        let mut opened = self.open_archive()?;
+        let bytes = self.read(&mut opened, reading, budget, now_ms)?;
+        if opened.is_packed() && self.lag_bytes() > 0 {
+            self.unpacking = Some(opened);
+        }
+        Ok(bytes)
     }
 
     /// Counts the looks at which a damaged archive stays as it is.
