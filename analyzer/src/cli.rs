@@ -18,6 +18,9 @@ const EXIT_USAGE: u8 = 64;
 /// A table that was given cannot be read.
 const EXIT_TABLE: u8 = 2;
 
+/// It was only asked whether there is something to do, and there is.
+const EXIT_TO_DO: u8 = 2;
+
 /// Finds what fails across the fleet, why, what heals it, and tells people.
 #[derive(Debug, Parser)]
 #[command(name = "kbwatch-analyzer", version)]
@@ -32,7 +35,14 @@ enum Ask {
     /// Look at the fleet over and over; serve pages, API and metrics.
     Run(ConfigFile),
     /// Bring the analyzer's tables up to date and end.
-    Migrate(ConfigFile),
+    Migrate {
+        /// Print the statements that would be run, and change nothing. Exit code 0
+        /// where nothing is to be done, 2 where something is.
+        #[arg(long)]
+        dry_run: bool,
+        #[command(flatten)]
+        config: ConfigFile,
+    },
     /// Say what sets failed rows of a table apart.
     ///
     /// The table has attribute columns of any name, `failed` and `total`, and,
@@ -195,7 +205,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
         return Ok(explain(csv, *format));
     }
     let file = match &command.ask {
-        Ask::Run(file) | Ask::Migrate(file) => file,
+        Ask::Run(file) | Ask::Migrate { config: file, .. } => file,
         Ask::Rollout { ask } => ask.config(),
         Ask::Baseline {
             ask: BaselineAsk::Import { config, .. },
@@ -215,8 +225,26 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
+    if let Ask::Migrate { dry_run: true, .. } = command.ask {
+        return runtime.block_on(print_plan(&config));
+    }
     runtime.block_on(ask_database(command.ask, config))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Prints what a migration would run.
+async fn print_plan(config: &AnalyzerConfig) -> Result<ExitCode, Box<dyn Error>> {
+    let schema = kbwatch_analyzer::schema(&config.clickhouse.cluster);
+    let steps = schema.plan(&config.client()).await?;
+    let mut text: String = steps.iter().map(ToString::to_string).collect();
+    if steps.is_empty() {
+        text.push_str("-- nothing to do\n");
+    }
+    std::io::stdout().write_all(text.as_bytes())?;
+    Ok(match steps.len() {
+        0 => ExitCode::SUCCESS,
+        _ => ExitCode::from(EXIT_TO_DO),
+    })
 }
 
 fn read_config(path: Option<&Path>) -> Result<AnalyzerConfig, Box<dyn Error>> {
@@ -232,7 +260,8 @@ fn read_config(path: Option<&Path>) -> Result<AnalyzerConfig, Box<dyn Error>> {
 async fn ask_database(ask: Ask, config: AnalyzerConfig) -> Result<(), Box<dyn Error>> {
     let client = config.client();
     let now_ms = jiff::Timestamp::now().as_millisecond();
-    kbwatch_analyzer::migrate(&client).await?;
+    let schema = kbwatch_analyzer::schema(&config.clickhouse.cluster);
+    schema.apply(&client).await?;
     match ask {
         Ask::Run(_) => serve(config, client).await,
         Ask::Rollout { ask } => {
@@ -247,7 +276,7 @@ async fn ask_database(ask: Ask, config: AnalyzerConfig) -> Result<(), Box<dyn Er
             tracing::info!(known, "imported the baseline");
             Ok(())
         }
-        Ask::Migrate(_) | Ask::Explain { .. } => Ok(()),
+        Ask::Migrate { .. } | Ask::Explain { .. } => Ok(()),
     }
 }
 

@@ -84,6 +84,8 @@ pub struct ClickHouse {
     pub password: String,
     /// Database with kbwatch's tables.
     pub database: String,
+    /// Cluster that the tables are made on, replicated; empty for one server.
+    pub cluster: String,
 }
 
 impl Default for AnalyzerConfig {
@@ -198,6 +200,11 @@ impl AnalyzerConfig {
             let remedy = "give the address of ClickHouse's HTTP interface";
             return refuse("clickhouse.url", &self.clickhouse.url, remedy);
         }
+        let plain = |letter: char| letter.is_ascii_alphanumeric() || "_-.".contains(letter);
+        if !self.clickhouse.cluster.chars().all(plain) {
+            let remedy = "letters, digits, _ - and . as ClickHouse's remote_servers names it";
+            return refuse("clickhouse.cluster", &self.clickhouse.cluster, remedy);
+        }
         Ok(())
     }
 
@@ -218,6 +225,7 @@ impl Default for ClickHouse {
             user: "default".into(),
             password: String::new(),
             database: "kbwatch".into(),
+            cluster: String::new(),
         }
     }
 }

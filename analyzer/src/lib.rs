@@ -41,7 +41,7 @@ pub use baseline::{BaselineError, import_baseline};
 pub use config::{AnalyzerConfig, ConfigError, VerdictRules};
 pub use explain::{Cause, ExplainError, explain_csv};
 pub use lists::{CodeList, DecisionWords, ExceptionWords, ListRefused, RolloutList, WindowList};
-pub use migrate::{MigrateError, migrate};
+pub use migrate::{MigrateError, Schema, Step, migrate, schema};
 pub use pipeline::{Analyzer, AnalyzerError, run};
 pub use rehearsal::Rehearsal;
 pub use releases::{

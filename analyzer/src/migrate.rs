@@ -3,7 +3,7 @@
 use clickhouse::Client;
 use kbwatch_clickhouse_migrations::{Migration, migrations};
 
-pub use kbwatch_clickhouse_migrations::MigrateError;
+pub use kbwatch_clickhouse_migrations::{MigrateError, Schema, Step};
 
 const MIGRATIONS: [Migration; 9] = migrations![
     "0001_device_attempts",
@@ -17,13 +17,22 @@ const MIGRATIONS: [Migration; 9] = migrations![
     "0009_plans",
 ];
 
-/// Creates the database if need be and applies what is missing. The tables of
-/// ingest must be there before the first cycle.
+/// The tables of the analyzer; on a cluster unless its name is empty.
+pub fn schema(cluster: &str) -> Schema<'_> {
+    Schema {
+        ledger: "analyzer_schema_migrations",
+        migrations: &MIGRATIONS,
+        cluster,
+    }
+}
+
+/// Creates the database if need be and applies what is missing, on one server.
+/// The tables of ingest must be there before the first cycle.
 ///
 /// # Errors
 /// [`MigrateError`]; the migrations before the failing one stay applied.
 pub async fn migrate(client: &Client) -> Result<(), MigrateError> {
-    kbwatch_clickhouse_migrations::migrate(client, "analyzer_schema_migrations", &MIGRATIONS).await
+    schema("").apply(client).await
 }
 
 #[cfg(test)]

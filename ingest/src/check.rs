@@ -198,12 +198,16 @@ async fn server(config: &IngestConfig) -> Finding {
 async fn tables(config: &IngestConfig) -> Finding {
     let client = config.clickhouse.client();
     let remedy = "run kbwatch-ingest migrate, with a user that may create";
-    match tokio::time::timeout(ASK, migrate::missing(&client)).await {
-        Ok(Ok(missing)) if missing.is_empty() => Finding::Well("up to date".to_owned()),
-        Ok(Ok(missing)) => Finding::Bad {
-            what: format!("lacking {}", missing.join(", ")),
-            remedy,
-        },
+    let schema = migrate::schema(&config.clickhouse.cluster);
+    match tokio::time::timeout(ASK, schema.plan(&client)).await {
+        Ok(Ok(steps)) if steps.is_empty() => Finding::Well("up to date".to_owned()),
+        Ok(Ok(steps)) => {
+            let names: Vec<_> = steps.iter().map(|step| step.name.as_str()).collect();
+            Finding::Bad {
+                what: format!("lacking {}", names.join(", ")),
+                remedy,
+            }
+        }
         Ok(Err(error)) => failed(&error, remedy),
         Err(_) => Finding::Bad {
             what: "ClickHouse does not answer".to_owned(),

@@ -15,7 +15,8 @@ const MAX_VALID_MINUTES: u64 = 90 * 24 * 60;
 /// own, as many of each as wanted. Without, `receive` stores by itself.
 ///
 /// Exit codes: 0 ended as asked; 1 something failed, the message says what; 64
-/// wrong usage or a configuration that cannot work.
+/// wrong usage or a configuration that cannot work. `migrate --dry-run` and
+/// `rebuild --check` end with 2 where there is something to do.
 #[derive(Debug, Parser)]
 #[command(name = "kbwatch-ingest", version, max_term_width = 90)]
 pub(crate) struct Cli {
@@ -36,8 +37,15 @@ pub(crate) enum Command {
     Store(Configured),
     /// Creates the database and brings its tables to what this version needs.
     ///
-    /// Can be repeated without harm. Tables of a newer version are refused.
-    Migrate(Configured),
+    /// Can be repeated without harm. Tables of a newer version are refused. With
+    /// `clickhouse.cluster` set, tables are made on all of its servers.
+    Migrate(Migrate),
+    /// Makes the tables anew that are derived from others.
+    ///
+    /// That is `codes_seen`, from `update_events`: after rows were removed by hand, or
+    /// where --check finds a difference. Readers see the old table until the new
+    /// one is whole. Codes of events that are no longer kept are forgotten.
+    Rebuild(Rebuild),
     /// Tries everything that the configuration names, and says what to do.
     ///
     /// Certificates, brokers, the topic, ClickHouse, its tables. Changes
@@ -64,6 +72,28 @@ pub(crate) struct Configured {
     /// `KBWATCH_KAFKA_BROKERS` win over the file.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Migrate {
+    /// Prints the statements that would be run, and changes nothing.
+    ///
+    /// Exit code 0 where nothing is to be done, 2 where something is, 1 where the
+    /// tables are of a newer version or were changed.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) configured: Configured,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Rebuild {
+    /// Compares only: exit code 0 where the derived tables are as they should be,
+    /// 2 where they are not.
+    #[arg(long)]
+    pub(crate) check: bool,
+    #[command(flatten)]
+    pub(crate) configured: Configured,
 }
 
 #[derive(Debug, Subcommand)]

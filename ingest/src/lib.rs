@@ -11,6 +11,7 @@ mod kafka;
 pub mod metrics;
 pub mod migrate;
 pub mod pki;
+pub mod rebuild;
 pub mod receive;
 pub mod status;
 pub mod store;

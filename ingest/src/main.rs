@@ -1,9 +1,11 @@
-//! `kbwatch-ingest receive | store | migrate | check | dead-letters | topics | pki`.
+//! `kbwatch-ingest receive | store | migrate | rebuild | check | dead-letters |
+//! topics | pki`.
 
 mod certify;
 mod check;
 mod cli;
 mod letters;
+mod tables;
 mod topics;
 
 use std::error::Error;
@@ -17,14 +19,17 @@ use kbwatch_ingest::metrics::keep_accounts;
 use kbwatch_ingest::receive::{Gate, ReceiveError, check_certificates};
 use kbwatch_ingest::status::{self, Readiness};
 use kbwatch_ingest::store::{self, Feed};
-use kbwatch_ingest::{Journal, Metrics, migrate};
+use kbwatch_ingest::{Journal, Metrics};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::{error, info};
 use tracing_subscriber::EnvFilter;
 
-use cli::{Cli, Command, Topics};
+use cli::{Cli, Command, Migrate, Rebuild, Topics};
+
+/// It was only asked whether there is something to do, and there is.
+const EXIT_TO_DO: u8 = 2;
 
 /// What `sysexits.h` calls wrong usage.
 const EXIT_USAGE: u8 = 64;
@@ -47,6 +52,7 @@ fn main() -> ExitCode {
         .init();
     match run(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(failure) if failure.is::<tables::ToDo>() => EXIT_TO_DO.into(),
         Err(failure) => {
             error!("{}", told(failure.as_ref()));
             let wrong_config = failure.is::<ConfigError>()
@@ -65,7 +71,8 @@ fn run(command: Command) -> Outcome {
         Command::Pki(arguments) => return certify::run(&arguments),
         Command::Receive(ref configured)
         | Command::Store(ref configured)
-        | Command::Migrate(ref configured)
+        | Command::Migrate(Migrate { ref configured, .. })
+        | Command::Rebuild(Rebuild { ref configured, .. })
         | Command::Check(ref configured)
         | Command::Topics(Topics::Create(ref configured) | Topics::Describe(ref configured)) => {
             configured
@@ -82,9 +89,9 @@ fn run(command: Command) -> Outcome {
             Command::Check(_) => check::run(&config).await,
             Command::DeadLetters(command) => letters::run(&command, config, on_signal()?).await,
             Command::Topics(command) => topics::run(&command, &config.kafka).await,
-            Command::Migrate(_) | Command::Pki(_) => {
-                Ok(migrate(&config.clickhouse.client()).await?)
-            }
+            Command::Migrate(asked) => tables::migrate(asked.dry_run, &config).await,
+            Command::Rebuild(asked) => tables::rebuild(asked.check, &config).await,
+            Command::Pki(_) => Ok(()),
         }
     })
 }

@@ -5,10 +5,17 @@
 //! applied stops the start, because the tables would no longer be what the
 //! code believes.
 
+mod statements;
+
+use std::fmt::{Display, Formatter};
+
 use clickhouse::sql::Identifier;
 use clickhouse::{Client, Row};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+pub use statements::Unclustered;
+use statements::{clustered, on_cluster, statements};
 
 /// A migration as it lies in a crate's `migrations/`.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +62,24 @@ pub enum MigrateError {
         /// Which one.
         name: String,
     },
+    /// Tables of one server cannot become replicated ones, nor the other way
+    /// round: name another database.
+    #[error(
+        "the tables that are there are of engine {engine}: clickhouse.cluster must be as it was \
+         when they were made; name another database"
+    )]
+    OtherKind {
+        /// Of the ledger that is there.
+        engine: String,
+    },
+    /// A statement has no form for a cluster: a fault of this version.
+    #[error("could not write migration {name} for a cluster")]
+    Unclustered {
+        /// Which one.
+        name: String,
+        /// Which statement.
+        source: Unclustered,
+    },
 }
 
 #[derive(Row, Serialize, Deserialize)]
@@ -63,32 +88,184 @@ struct Applied {
     checksum: String,
 }
 
-/// Creates the client's database if need be and applies what is missing;
-/// harmless if nothing is.
-///
-/// `ledger` is the table that remembers what was applied, one per stage.
-///
-/// # Errors
-/// [`MigrateError`]; the migrations before the failing one stay applied.
-pub async fn migrate(
-    client: &Client,
-    ledger: &str,
-    migrations: &[Migration],
-) -> Result<(), MigrateError> {
-    prepare(client, ledger).await?;
-    let applied: Vec<Applied> = client
-        .query("SELECT name, checksum FROM ? FINAL ORDER BY name")
-        .bind(Identifier(ledger))
-        .fetch_all()
-        .await
-        .map_err(|source| failed("read what was applied", source))?;
-    for before in &applied {
-        check_applied(before, migrations)?;
-    }
-    for migration in migrations {
-        if !applied.iter().any(|before| before.name == migration.name) {
-            apply(client, ledger, migration).await?;
+/// The tables of a stage: what makes them, and where that is remembered.
+#[derive(Clone, Copy, Debug)]
+pub struct Schema<'a> {
+    /// Table that remembers what was applied, one per stage.
+    pub ledger: &'a str,
+    /// In the order in which they are applied.
+    pub migrations: &'a [Migration],
+    /// Cluster on whose servers the tables are replicated; empty for tables of
+    /// one server.
+    pub cluster: &'a str,
+}
+
+/// A part of what is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// The migration's name, or what comes before them all.
+    pub name: String,
+    /// What is run, in order.
+    pub statements: Vec<String>,
+    /// Of the migration; none of what comes before.
+    checksum: Option<String>,
+}
+
+impl Display for Step {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> std::fmt::Result {
+        writeln!(formatter, "-- {}", self.name)?;
+        for statement in &self.statements {
+            writeln!(formatter, "{statement};")?;
         }
+        Ok(())
+    }
+}
+
+impl Schema<'_> {
+    /// Creates the client's database if need be and applies what is missing;
+    /// harmless if nothing is.
+    ///
+    /// # Errors
+    /// [`MigrateError`]; the migrations before the failing one stay applied.
+    pub async fn apply(&self, client: &Client) -> Result<(), MigrateError> {
+        for step in self.plan(client).await? {
+            run(client, &step).await?;
+            if let Some(checksum) = step.checksum {
+                self.note(client, &step.name, checksum).await?;
+                tracing::info!(migration = step.name, "applied");
+            }
+        }
+        Ok(())
+    }
+
+    /// What is to be done, in order; nothing where all is as it should be.
+    /// Changes nothing.
+    ///
+    /// # Errors
+    /// [`MigrateError`].
+    pub async fn plan(&self, client: &Client) -> Result<Vec<Step>, MigrateError> {
+        let database = client.database().unwrap_or("default");
+        let mut steps = Vec::new();
+        let mut applied = Vec::new();
+        match self.engine(client, database).await? {
+            None => steps.push(self.beginning(database)),
+            Some(engine) if engine.starts_with("Replicated") == self.cluster.is_empty() => {
+                return Err(MigrateError::OtherKind { engine });
+            }
+            Some(_) => applied = self.applied(client).await?,
+        }
+        for before in &applied {
+            check_applied(before, self.migrations)?;
+        }
+        for migration in self.migrations {
+            if !applied.iter().any(|before| before.name == migration.name) {
+                steps.push(self.step(migration)?);
+            }
+        }
+        Ok(steps)
+    }
+
+    /// One migration, as it is run.
+    ///
+    /// # Errors
+    /// [`MigrateError::Unclustered`].
+    pub fn step(&self, migration: &Migration) -> Result<Step, MigrateError> {
+        let name = migration.name.to_owned();
+        let mut written = Vec::new();
+        for statement in statements(migration.sql) {
+            if self.cluster.is_empty() {
+                written.push(statement.to_owned());
+                continue;
+            }
+            let statements = clustered(statement, self.cluster);
+            written.extend(statements.map_err(|source| MigrateError::Unclustered {
+                name: name.clone(),
+                source,
+            })?);
+        }
+        Ok(Step {
+            name,
+            statements: written,
+            checksum: Some(checksum(migration.sql)),
+        })
+    }
+
+    /// Engine of the ledger; none where it is not there yet.
+    async fn engine(
+        &self,
+        client: &Client,
+        database: &str,
+    ) -> Result<Option<String>, MigrateError> {
+        // The database itself may not be there yet.
+        let system = client.clone().with_database("system");
+        let asked = "SELECT engine FROM tables WHERE database = ? AND name = ?";
+        let asked = system.query(asked).bind(database).bind(self.ledger);
+        let found = asked.fetch_optional().await;
+        found.map_err(|source| failed("look for the table of migrations", source))
+    }
+
+    async fn applied(&self, client: &Client) -> Result<Vec<Applied>, MigrateError> {
+        let asked = client.query("SELECT name, checksum FROM ? FINAL ORDER BY name");
+        let applied = asked.bind(Identifier(self.ledger)).fetch_all().await;
+        applied.map_err(|source| failed("read what was applied", source))
+    }
+
+    /// The database and the ledger.
+    fn beginning(&self, database: &str) -> Step {
+        let (on, engine) = if self.cluster.is_empty() {
+            (String::new(), "ReplacingMergeTree(applied_at)".to_owned())
+        } else {
+            // The same on all shards: each has the same tables.
+            let place = "'/clickhouse/tables/all/{database}/{table}', '{shard}-{replica}'";
+            let engine = format!("ReplicatedReplacingMergeTree({place}, applied_at)");
+            (on_cluster(self.cluster), engine)
+        };
+        let columns = "(name String, checksum String, \
+             applied_at DateTime64(3, 'UTC') DEFAULT now64(3))";
+        let (database, ledger) = (backticked(database), backticked(self.ledger));
+        Step {
+            name: "the database, and the table of migrations".to_owned(),
+            statements: vec![
+                format!("CREATE DATABASE IF NOT EXISTS {database}{on}"),
+                format!(
+                    "CREATE TABLE IF NOT EXISTS {database}.{ledger}{on} {columns} \
+                     ENGINE = {engine} ORDER BY name"
+                ),
+            ],
+            checksum: None,
+        }
+    }
+
+    async fn note(
+        &self,
+        client: &Client,
+        name: &str,
+        checksum: String,
+    ) -> Result<(), MigrateError> {
+        let row = Applied {
+            name: name.to_owned(),
+            checksum,
+        };
+        let noted = async {
+            let mut insert = client.insert::<Applied>(self.ledger).await?;
+            insert.write(&row).await?;
+            insert.end().await
+        };
+        let step = format!("note migration {name}");
+        noted.await.map_err(|source| failed(&step, source))
+    }
+}
+
+async fn run(client: &Client, step: &Step) -> Result<(), MigrateError> {
+    let client = match step.checksum {
+        Some(_) => client.clone(),
+        // Their own database may not be there yet.
+        None => client.clone().with_database("system"),
+    };
+    for statement in &step.statements {
+        // A question mark would stand for a bound value.
+        let run = client.query(&statement.replace('?', "??")).execute().await;
+        run.map_err(|source| failed(&format!("apply {}", step.name), source))?;
     }
     Ok(())
 }
@@ -107,44 +284,8 @@ fn same(checksum: &str, kept: &str) -> bool {
     kept.len() >= 16 && checksum.starts_with(kept)
 }
 
-async fn prepare(client: &Client, ledger: &str) -> Result<(), MigrateError> {
-    if let Some(database) = client.database() {
-        let create = client.clone().with_database("system");
-        let create = create.query("CREATE DATABASE IF NOT EXISTS ?");
-        let created = create.bind(Identifier(database)).execute().await;
-        created.map_err(|source| failed("create the database", source))?;
-    }
-    client
-        .query(
-            "CREATE TABLE IF NOT EXISTS ? \
-             (name String, checksum String, applied_at DateTime64(3, 'UTC') DEFAULT now64(3)) \
-             ENGINE = ReplacingMergeTree(applied_at) ORDER BY name",
-        )
-        .bind(Identifier(ledger))
-        .execute()
-        .await
-        .map_err(|source| failed("create the table of migrations", source))
-}
-
-async fn apply(client: &Client, ledger: &str, migration: &Migration) -> Result<(), MigrateError> {
-    let step = format!("apply migration {}", migration.name);
-    for statement in statements(migration.sql) {
-        // A question mark would stand for a bound value.
-        let run = client.query(&statement.replace('?', "??")).execute().await;
-        run.map_err(|source| failed(&step, source))?;
-    }
-    let row = Applied {
-        name: migration.name.to_owned(),
-        checksum: checksum(migration.sql),
-    };
-    let noted = async {
-        let mut insert = client.insert::<Applied>(ledger).await?;
-        insert.write(&row).await?;
-        insert.end().await
-    };
-    noted.await.map_err(|source| failed(&step, source))?;
-    tracing::info!(migration = migration.name, "applied");
-    Ok(())
+fn backticked(name: &str) -> String {
+    format!("`{}`", name.replace('\\', "\\\\").replace('`', "\\`"))
 }
 
 fn failed(step: &str, source: clickhouse::error::Error) -> MigrateError {
@@ -152,13 +293,6 @@ fn failed(step: &str, source: clickhouse::error::Error) -> MigrateError {
         step: step.to_owned(),
         source,
     }
-}
-
-/// Statements end with `;` at the end of a line.
-fn statements(sql: &str) -> impl Iterator<Item = &str> {
-    sql.split(";\n")
-        .map(|statement| statement.trim().trim_end_matches(';'))
-        .filter(|statement| !statement.is_empty())
 }
 
 fn checksum(sql: &str) -> String {
@@ -186,15 +320,30 @@ pub fn assert_in_order(migrations: &[Migration]) {
     }
 }
 
+/// For the tests of a stage: a real ClickHouse can read every statement.
+///
+/// # Panics
+/// At the first that it cannot read.
+pub async fn assert_readable(client: &Client, schema: &Schema<'_>) {
+    let mut steps = vec![schema.beginning("kbwatch")];
+    for migration in schema.migrations {
+        match schema.step(migration) {
+            Ok(step) => steps.push(step),
+            Err(error) => panic!("{error}: {:?}", std::error::Error::source(&error)),
+        }
+    }
+    for statement in steps.iter().flat_map(|step| &step.statements) {
+        let asked = format!("EXPLAIN AST {}", statement.replace('?', "??"));
+        let read = client.query(&asked).fetch_all::<String>().await;
+        if let Err(error) = read {
+            panic!("{error}: {statement}");
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_semicolon_inside_a_line_does_not_end_a_statement() {
-        let found: Vec<_> = statements("SELECT ';' AS a\n;\nSELECT 2;\n").collect();
-        assert_eq!(found, ["SELECT ';' AS a", "SELECT 2"]);
-    }
 
     #[test]
     fn what_was_applied_must_be_known_and_unchanged() {

@@ -63,6 +63,8 @@ pub struct ClickHouseConfig {
     pub password: String,
     /// Database of all tables.
     pub database: String,
+    /// Cluster that the tables are made on, replicated; empty for one server.
+    pub cluster: String,
 }
 
 impl Default for ClickHouseConfig {
@@ -72,6 +74,7 @@ impl Default for ClickHouseConfig {
             user: "default".to_owned(),
             password: String::new(),
             database: "kbwatch".to_owned(),
+            cluster: String::new(),
         }
     }
 }
@@ -128,6 +131,14 @@ impl ClickHouseConfig {
                 "clickhouse.database",
                 &"\"\"",
                 "a name, such as kbwatch",
+            ));
+        }
+        let plain = |letter: char| letter.is_ascii_alphanumeric() || "_-.".contains(letter);
+        if !self.cluster.chars().all(plain) {
+            return Err(impossible(
+                "clickhouse.cluster",
+                &self.cluster,
+                "letters, digits, _ - and . as ClickHouse's remote_servers names it",
             ));
         }
         Ok(())

@@ -2,6 +2,7 @@
 //! far the stores are behind.
 
 mod topic;
+mod topic_state;
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -15,7 +16,8 @@ use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tracing::{debug, error, warn};
 
-pub use topic::{TopicState, await_topic, describe, ensure_topic};
+pub use topic::{await_topic, describe, ensure_topic};
+pub use topic_state::TopicState;
 
 use crate::config::{KafkaConfig, KafkaSecurity};
 

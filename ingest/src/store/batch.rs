@@ -1,11 +1,9 @@
 //! Group commit: batches of many devices become one insert, and are answered
 //! together.
 //!
-//! A group is closed by rows, bytes or age. Inside a group an event is kept
-//! once: the fuller reading wins, the other is counted as met twice. Its rows go
-//! in the table's own order, which is cheaper to bring about here than there.
+//! A group is closed by rows, bytes or age. Its rows go in the table's own
+//! order, each event once.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use prost::bytes::Bytes;
@@ -14,9 +12,8 @@ use tokio::time::Instant;
 
 use super::acknowledge::Ack;
 use super::columns::events_block;
-use super::rows::version;
-use super::time_quality::filed_at;
-use super::unpack::Opened;
+use super::opened::Opened;
+use super::order::in_order;
 use crate::config::StoreConfig;
 
 /// A group that is no smaller than this part of a full one when it is due waits
@@ -32,17 +29,6 @@ const QUIET_PART: u32 = 10;
 /// Bytes that a batch takes in a group besides its rows and its letter, about:
 /// what it says of its device, its facts and its ack.
 const BATCH_LEN: usize = 1024;
-
-/// One row of a group: where the table files it, and where it lies.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Place {
-    /// Rank of the device's id among those of the group.
-    device: u32,
-    filed_at: i64,
-    event_id: u128,
-    pub(crate) batch: usize,
-    pub(crate) row: usize,
-}
 
 /// Batches that are to be inserted together.
 #[derive(Debug)]
@@ -116,9 +102,7 @@ impl Group {
 
     /// Puts the rows in order, keeps each event once, and builds the block.
     pub(crate) fn close(mut self, turn: OwnedSemaphorePermit) -> Closed {
-        let mut order = self.places();
-        order.sort_unstable_by_key(|place| (place.device, place.filed_at, place.event_id));
-        self.keep_once(&mut order);
+        let order = in_order(&mut self.batches, self.rows);
         let (columns, block) = match order.len() {
             0 => Default::default(),
             _ => events_block(&self.batches, &order),
@@ -135,45 +119,6 @@ impl Group {
             number: fastrand::u128(..),
             _turn: turn,
         }
-    }
-
-    fn places(&self) -> Vec<Place> {
-        let devices: BTreeSet<&str> = self.batches.iter().map(|batch| &*batch.device_id).collect();
-        let devices: Vec<&str> = devices.into_iter().collect();
-        let mut places = Vec::with_capacity(self.rows);
-        for (number, batch) in self.batches.iter().enumerate() {
-            let rank = devices.binary_search(&&*batch.device_id);
-            let rank = rank.unwrap_or_else(|place| place);
-            let rows = batch.block.rows.iter().enumerate();
-            places.extend(rows.map(|(place, row)| Place {
-                // A group has fewer devices than rows.
-                device: u32::try_from(rank).unwrap_or(u32::MAX),
-                filed_at: filed_at(row),
-                event_id: u128::from_be_bytes(row.event_id.0),
-                batch: number,
-                row: place,
-            }));
-        }
-        places
-    }
-
-    /// An id counts beside its device and the time by which it is filed, as in
-    /// the table: else one device could displace another's event.
-    fn keep_once(&mut self, order: &mut Vec<Place>) {
-        let batches = &mut self.batches;
-        order.dedup_by(|next, kept| {
-            let same = (next.device, next.filed_at, next.event_id)
-                == (kept.device, kept.filed_at, kept.event_id);
-            if same {
-                let version_of =
-                    |place: &Place| version(&batches[place.batch].block.rows[place.row]);
-                if version_of(next) > version_of(kept) {
-                    std::mem::swap(next, kept);
-                }
-                batches[next.batch].counted.duplicate(1);
-            }
-            same
-        });
     }
 }
 
@@ -255,8 +200,7 @@ mod tests {
         for completeness in [3, 5, 4] {
             group.add(opened("pc-1", completeness, &metrics), Ack::Nobody);
         }
-        let mut order = group.places();
-        group.keep_once(&mut order);
+        let order = in_order(&mut group.batches, 3);
         assert_eq!(order.len(), 1);
         assert_eq!(order[0].batch, 1, "the fullest");
         for batch in group.batches {

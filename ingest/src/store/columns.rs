@@ -3,11 +3,11 @@
 use kbwatch_proto::batch::{Block, Row, TEXT_FIELDS, TEXT_NAMES, TextField};
 use prost::bytes::Bytes;
 
-use super::batch::Place;
 use super::native::{Known, Native, Nullable, Vocabulary, Words, text};
+use super::opened::Opened;
+use super::order::Place;
 use super::rows::version;
 use super::time_quality::{TimeQuality, filed_at, tick, time_quality};
-use super::unpack::Opened;
 
 /// Columns of a block: all of the table but `stored_at`.
 const COLUMNS: usize = 45;

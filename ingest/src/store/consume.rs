@@ -11,18 +11,17 @@ use std::time::Duration;
 
 use kbwatch_proto::journal::JournalRecord;
 use prost::Message as _;
+use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::KafkaError;
 use rdkafka::message::BorrowedMessage;
-use rdkafka::topic_partition_list::{TopicPartitionList, TopicPartitionListElem};
-use rdkafka::{Message, Offset};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
-use tracing::{debug, error, info, warn};
+use tracing::{debug, info, warn};
 
 use super::acknowledge::{Ack, Progress};
 use super::dead_letter::DeadLetter;
-use super::gaps::{Expected, Fit};
+use super::gaps::Expected;
 use super::handover::{Handover, commit};
 use super::taken::{Content, Taken};
 use crate::Metrics;
@@ -32,9 +31,6 @@ use crate::kafka::client_config;
 
 /// Longest time between two looks at what became durable.
 const POLL: Duration = Duration::from_millis(20);
-
-/// Deadline of a question to the brokers; partitions are not polled meanwhile.
-const ASK: Duration = Duration::from_secs(10);
 
 /// Time without a sign of life after which a store's partitions go to others.
 const SESSION_TIMEOUT_MS: &str = "10000";
@@ -121,7 +117,7 @@ impl Loop {
                     let content = read(&message);
                     drop(message);
                     self.recovered();
-                    self.look_for_gaps(partition, offset);
+                    self.expected.look(&self.consumer, partition, offset);
                     self.waiting.push_back((partition, offset, content));
                 }
                 Some(Err(error)) => self.troubled(&error),
@@ -148,50 +144,6 @@ impl Loop {
         if std::mem::take(&mut self.in_trouble) {
             info!("reading from Kafka again");
         }
-    }
-
-    /// Counts what Kafka removed between the records that were taken, or
-    /// between the committed offset and the first one.
-    fn look_for_gaps(&mut self, partition: i32, offset: i64) {
-        if !self.expected.knows(partition) {
-            match self.committed(partition) {
-                Ok(Some(next)) => self.expected.goes_on_at(partition, next),
-                Ok(None) if offset == 0 => {}
-                Ok(None) => warn!(
-                    partition,
-                    offset, "nothing was ever committed; what Kafka removed is not known"
-                ),
-                Err(error) => warn!(%error, partition, "the committed offset cannot be asked"),
-            }
-        }
-        match self.expected.met(partition, offset) {
-            Fit::Next => {}
-            Fit::Missing(records) => {
-                self.consumer.context().metrics.lost_records.inc_by(records);
-                error!(
-                    partition,
-                    offset, records, "Kafka removed batches that no store had taken"
-                );
-            }
-            Fit::Again => warn!(
-                partition,
-                offset, "offsets went back: the topic was cut or made anew"
-            ),
-        }
-    }
-
-    fn committed(&self, partition: i32) -> KafkaResult<Option<i64>> {
-        let mut asked = TopicPartitionList::new();
-        asked.add_partition(self.progress.topic(), partition);
-        let committed = self.consumer.committed_offsets(asked, ASK)?;
-        let found = committed
-            .elements()
-            .first()
-            .map(TopicPartitionListElem::offset);
-        Ok(match found {
-            Some(Offset::Offset(next)) => Some(next),
-            _ => None,
-        })
     }
 
     /// Hands on what the store has room for; false when there is no store.

@@ -5,6 +5,18 @@
 //! call a person.
 
 use std::collections::HashMap;
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaResult;
+use rdkafka::topic_partition_list::TopicPartitionListElem;
+use rdkafka::{Offset, TopicPartitionList};
+use tracing::{error, warn};
+
+use super::handover::Handover;
+
+/// Deadline of a question to the brokers; partitions are not polled meanwhile.
+const ASK: Duration = Duration::from_secs(10);
 
 /// The offset that each partition should give next.
 #[derive(Debug, Default)]
@@ -14,7 +26,7 @@ pub(super) struct Expected {
 
 /// How a record's offset fits those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fit {
+enum Fit {
     /// It is the next one.
     Next,
     /// So many are missing before it.
@@ -24,18 +36,48 @@ pub(super) enum Fit {
 }
 
 impl Expected {
+    /// Counts what Kafka removed between the records that were taken, or
+    /// between the committed offset and the first one.
+    pub(super) fn look(&mut self, consumer: &BaseConsumer<Handover>, partition: i32, offset: i64) {
+        if !self.knows(partition) {
+            match committed(consumer, partition) {
+                Ok(Some(next)) => self.goes_on_at(partition, next),
+                Ok(None) if offset == 0 => {}
+                Ok(None) => warn!(
+                    partition,
+                    offset, "nothing was ever committed; what Kafka removed is not known"
+                ),
+                Err(error) => warn!(%error, partition, "the committed offset cannot be asked"),
+            }
+        }
+        match self.met(partition, offset) {
+            Fit::Next => {}
+            Fit::Missing(records) => {
+                consumer.context().metrics.lost_records.inc_by(records);
+                error!(
+                    partition,
+                    offset, records, "Kafka removed batches that no store had taken"
+                );
+            }
+            Fit::Again => warn!(
+                partition,
+                offset, "offsets went back: the topic was cut or made anew"
+            ),
+        }
+    }
+
     /// Whether something is known of a partition.
-    pub(super) fn knows(&self, partition: i32) -> bool {
+    fn knows(&self, partition: i32) -> bool {
         self.next.contains_key(&partition)
     }
 
     /// Notes where reading should go on.
-    pub(super) fn goes_on_at(&mut self, partition: i32, offset: i64) {
+    fn goes_on_at(&mut self, partition: i32, offset: i64) {
         self.next.insert(partition, offset);
     }
 
     /// Notes a record that was read.
-    pub(super) fn met(&mut self, partition: i32, offset: i64) -> Fit {
+    fn met(&mut self, partition: i32, offset: i64) -> Fit {
         let expected = self.next.insert(partition, offset + 1).unwrap_or(offset);
         match offset - expected {
             0 => Fit::Next,
@@ -47,6 +89,20 @@ impl Expected {
     pub(super) fn forget(&mut self, partition: i32) {
         self.next.remove(&partition);
     }
+}
+
+fn committed(consumer: &BaseConsumer<Handover>, partition: i32) -> KafkaResult<Option<i64>> {
+    let mut asked = TopicPartitionList::new();
+    asked.add_partition(consumer.context().progress.topic(), partition);
+    let committed = consumer.committed_offsets(asked, ASK)?;
+    let found = committed
+        .elements()
+        .first()
+        .map(TopicPartitionListElem::offset);
+    Ok(match found {
+        Some(Offset::Offset(next)) => Some(next),
+        _ => None,
+    })
 }
 
 #[cfg(test)]

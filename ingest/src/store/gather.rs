@@ -6,9 +6,10 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, sleep_until};
 
 use super::batch::{Closed, Group};
+use super::opened::{Opened, open_unreadable};
 use super::refused::Refused;
 use super::taken::{Content, Source, Taken};
-use super::unpack::{Opened, open, open_parked, open_unreadable};
+use super::unpack::{open, open_parked};
 use crate::Metrics;
 use crate::config::StoreConfig;
 use crate::metrics::Fate;

@@ -15,10 +15,10 @@ use tokio::time::Instant;
 use tracing::{debug, error, warn};
 
 use super::batch::Closed;
+use super::opened::Opened;
 use super::patience::Patience;
 use super::refused::Refused;
 use super::rows::{FactsRow, LetterRow};
-use super::unpack::Opened;
 use crate::Metrics;
 use crate::config::StoreConfig;
 use crate::metrics::Reason;

@@ -15,6 +15,8 @@ mod handover;
 mod insert;
 pub mod letters;
 mod native;
+mod opened;
+mod order;
 mod patience;
 mod pipeline;
 mod presence;

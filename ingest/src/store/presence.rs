@@ -17,10 +17,10 @@ use serde::{Deserialize, Serialize};
 use tracing::warn;
 
 use super::insert::Writer;
+use super::opened::Heard;
 use super::patience::Patience;
 use super::source_lines::LineBook;
 use super::time_quality::tick;
-use super::unpack::Heard;
 use crate::Metrics;
 
 /// Devices asked after in one query: their ids must fit its text.

@@ -14,7 +14,7 @@ use clickhouse::error::Error;
 use kbwatch_proto::event::{Health, SourceLines};
 
 use self::row::{Key, LinesRow};
-use super::unpack::Heard;
+use super::opened::Heard;
 use crate::Metrics;
 
 mod row;

@@ -7,6 +7,8 @@ mod breaks;
 #[cfg(test)]
 mod broken_line;
 #[cfg(test)]
+mod columns;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod device;
@@ -30,6 +32,8 @@ mod migrations;
 mod operators;
 #[cfg(test)]
 mod papers;
+#[cfg(test)]
+mod rebuilding;
 #[cfg(test)]
 mod rejects;
 #[cfg(test)]

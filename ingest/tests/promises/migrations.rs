@@ -1,8 +1,9 @@
 //! Tables are brought forward once, and never quietly left different.
 
 use kbwatch_clickhouse_engine::testing::engine;
+use kbwatch_clickhouse_migrations::assert_readable;
 use kbwatch_ingest::migrate;
-use kbwatch_ingest::migrate::MigrateError;
+use kbwatch_ingest::migrate::{MigrateError, schema};
 
 use crate::gateway::fresh_database;
 
@@ -18,7 +19,7 @@ async fn migrating_again_or_from_two_places_at_once_changes_nothing() {
         .fetch_one()
         .await
         .unwrap();
-    assert_eq!(applied, 12);
+    assert_eq!(applied, 13);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -68,4 +69,26 @@ async fn dead_letters_go_after_90_days_and_parked_ones_after_400() {
         .await
         .unwrap();
     assert_eq!(kept, "rows parked");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clickhouse_can_read_every_statement_that_is_written_for_a_cluster() {
+    let client = engine().await.client();
+    assert_readable(&client, &schema("")).await;
+    assert_readable(&client, &schema("bank")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_names_what_is_missing_and_changes_nothing() {
+    let client = engine().await.client();
+    let plan = schema("").plan(&client).await.unwrap();
+    assert_eq!(plan.len(), 14, "the ledger and every migration");
+    assert_eq!(schema("").plan(&client).await.unwrap(), plan);
+    schema("").apply(&client).await.unwrap();
+    assert_eq!(schema("").plan(&client).await.unwrap(), []);
+    let refused = schema("bank").plan(&client).await.unwrap_err();
+    assert!(
+        matches!(refused, MigrateError::OtherKind { ref engine } if engine == "ReplacingMergeTree"),
+        "{refused}"
+    );
 }
