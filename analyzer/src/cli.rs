@@ -18,9 +18,6 @@ const EXIT_USAGE: u8 = 64;
 /// A table that was given cannot be read.
 const EXIT_TABLE: u8 = 2;
 
-/// It was only asked whether there is something to do, and there is.
-const EXIT_TO_DO: u8 = 2;
-
 /// Finds what fails across the fleet, why, what heals it, and tells people.
 #[derive(Debug, Parser)]
 #[command(name = "kbwatch-analyzer", version)]
@@ -226,25 +223,10 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
         .enable_all()
         .build()?;
     if let Ask::Migrate { dry_run: true, .. } = command.ask {
-        return runtime.block_on(print_plan(&config));
+        return runtime.block_on(crate::tables::print_plan(&config));
     }
     runtime.block_on(ask_database(command.ask, config))?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Prints what a migration would run.
-async fn print_plan(config: &AnalyzerConfig) -> Result<ExitCode, Box<dyn Error>> {
-    let schema = kbwatch_analyzer::schema(&config.clickhouse.cluster);
-    let steps = schema.plan(&config.client()).await?;
-    let mut text: String = steps.iter().map(ToString::to_string).collect();
-    if steps.is_empty() {
-        text.push_str("-- nothing to do\n");
-    }
-    std::io::stdout().write_all(text.as_bytes())?;
-    Ok(match steps.len() {
-        0 => ExitCode::SUCCESS,
-        _ => ExitCode::from(EXIT_TO_DO),
-    })
 }
 
 fn read_config(path: Option<&Path>) -> Result<AnalyzerConfig, Box<dyn Error>> {

@@ -1,6 +1,7 @@
 //! `kbwatch-analyzer`: finds what fails, why, what heals it, and tells people.
 
 mod cli;
+mod tables;
 
 use std::process::ExitCode;
 

@@ -13,7 +13,9 @@
 # KBWATCH_KAFKA_VERSION (4.1.1), KBWATCH_CACHE (~/.cache/kbwatch),
 # KBWATCH_KAFKA_HEAP (512m), KBWATCH_KAFKA_EPHEMERAL (yes: DATA_FOLDER is
 # removed at the end), KBWATCH_KAFKA_ADVERTISED (the broker's own address: what
-# clients are told to connect to).
+# clients are told to connect to), KBWATCH_KAFKA_USER, _PASSWORD and _GUEST
+# (clients show a name and this password, by SASL PLAIN without TLS; the user may
+# do everything, the guest nothing).
 # Exits 64 for wrong usage, 69 when Java, Maven or Kafka cannot be had, 70 when
 # the broker does not start or dies.
 set -euo pipefail
@@ -70,6 +72,7 @@ share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 log.cleaner.dedupe.buffer.size=8388608
 PROPERTIES
+    [ -z "${KBWATCH_KAFKA_USER:-}" ] || guard
     cat >"$data/log4j2.properties" <<'PROPERTIES'
 appender.out.type=Console
 appender.out.name=out
@@ -79,6 +82,21 @@ rootLogger.level=WARN
 rootLogger.appenderRef.out.ref=out
 logger.server.name=kafka.server.KafkaRaftServer
 logger.server.level=INFO
+PROPERTIES
+}
+
+# Clients say who they are, and may do what the authorizer allows.
+guard() {
+    local user="$KBWATCH_KAFKA_USER" password="$KBWATCH_KAFKA_PASSWORD" guest="$KBWATCH_KAFKA_GUEST"
+    sed -i 's|PLAINTEXT://|SASL_PLAINTEXT://|' "$data/server.properties"
+    cat >>"$data/server.properties" <<PROPERTIES
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT
+inter.broker.listener.name=SASL_PLAINTEXT
+sasl.enabled.mechanisms=PLAIN
+sasl.mechanism.inter.broker.protocol=PLAIN
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS;User:$user
+listener.name.sasl_plaintext.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required username="$user" password="$password" user_$user="$password" user_$guest="$password";
 PROPERTIES
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use kbwatch_proto::journal::JournalRecord;
 use prost::Message;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
@@ -17,6 +18,7 @@ pub use crate::kafka::{JournalError, TopicState, await_topic, describe, ensure_t
 
 use crate::config::KafkaConfig;
 use crate::kafka::{Logged, MAX_RECORD_LEN, client_config};
+use crate::trace::{Context, Span, TRACEPARENT};
 
 /// Bytes that the producer may hold, in KiB: as much as receive lets wait.
 const PRODUCER_QUEUE_KIB: &str = "262144";
@@ -40,6 +42,8 @@ pub struct Entry {
     /// The batch's share of what may wait; given back when the batch is durable
     /// or dropped, and not when whoever waited for it gives up.
     pub room: Option<OwnedSemaphorePermit>,
+    /// Until the batch is durable; empty unless it is traced.
+    pub span: Span,
 }
 
 /// The producing end of the topic of batches.
@@ -80,6 +84,67 @@ impl Journal {
     /// No broker answers, or the topic is refused.
     pub async fn kafka(config: &KafkaConfig) -> Result<Self, JournalError> {
         ensure_topic(config).await?;
+        KafkaJournal::open(config).map(Self::Kafka)
+    }
+
+    /// Hands a batch on and returns once it is durable.
+    ///
+    /// # Errors
+    /// Any error means: not known to be durable. All but
+    /// [`AppendError::TooLarge`] may pass: send it again.
+    pub async fn append(&self, record: JournalRecord) -> Result<(), AppendError> {
+        self.append_in(record, None, Span::default()).await
+    }
+
+    /// Hands a batch on within its share of what may wait: in memory the batch
+    /// keeps it, even when the waiting is given up.
+    ///
+    /// # Errors
+    /// As [`Self::append`].
+    pub async fn append_in(
+        &self,
+        record: JournalRecord,
+        room: Option<OwnedSemaphorePermit>,
+        mut span: Span,
+    ) -> Result<(), AppendError> {
+        match self {
+            Self::Direct(entries) => append_direct(entries, record, room, span).await,
+            Self::Kafka(journal) => {
+                let appended = journal.append(&record, span.context()).await;
+                if let Err(error) = &appended {
+                    span.fail(error);
+                }
+                drop(room);
+                appended
+            }
+        }
+    }
+}
+
+async fn append_direct(
+    entries: &mpsc::Sender<Entry>,
+    record: JournalRecord,
+    room: Option<OwnedSemaphorePermit>,
+    span: Span,
+) -> Result<(), AppendError> {
+    let (durable, told) = oneshot::channel();
+    let entry = Entry {
+        record,
+        durable,
+        room,
+        span,
+    };
+    // Waits for a place; bytes are bounded by the room that each entry holds.
+    entries
+        .send(entry)
+        .await
+        .map_err(|_| AppendError::Stopped)?;
+    told.await.map_err(|_| AppendError::Stopped)
+}
+
+impl KafkaJournal {
+    /// Into a topic that is there.
+    fn open(config: &KafkaConfig) -> Result<Self, JournalError> {
         let producer = client_config(config, "kbwatch-receive")
             // Durable means: every in-sync replica has it, once.
             .set("acks", "all")
@@ -95,68 +160,29 @@ impl Journal {
             .set("linger.ms", "5")
             .create_with_context(Logged)
             .map_err(|source| JournalError::new("prepare to produce", config, source))?;
-        Ok(Self::Kafka(KafkaJournal {
+        Ok(Self {
             producer,
             topic: config.topic.clone(),
-        }))
+        })
     }
 
-    /// Hands a batch on and returns once it is durable.
-    ///
-    /// # Errors
-    /// Any error means: not known to be durable. All but
-    /// [`AppendError::TooLarge`] may pass: send it again.
-    pub async fn append(&self, record: JournalRecord) -> Result<(), AppendError> {
-        self.append_in(record, None).await
-    }
-
-    /// Hands a batch on within its share of what may wait: in memory the batch
-    /// keeps it, even when the waiting is given up.
-    ///
-    /// # Errors
-    /// As [`Self::append`].
-    pub async fn append_in(
+    async fn append(
         &self,
-        record: JournalRecord,
-        room: Option<OwnedSemaphorePermit>,
+        record: &JournalRecord,
+        traced: Option<Context>,
     ) -> Result<(), AppendError> {
-        match self {
-            Self::Direct(entries) => append_direct(entries, record, room).await,
-            Self::Kafka(journal) => {
-                let appended = journal.append(&record).await;
-                drop(room);
-                appended
-            }
-        }
-    }
-}
-
-async fn append_direct(
-    entries: &mpsc::Sender<Entry>,
-    record: JournalRecord,
-    room: Option<OwnedSemaphorePermit>,
-) -> Result<(), AppendError> {
-    let (durable, told) = oneshot::channel();
-    let entry = Entry {
-        record,
-        durable,
-        room,
-    };
-    // Waits for a place; bytes are bounded by the room that each entry holds.
-    entries
-        .send(entry)
-        .await
-        .map_err(|_| AppendError::Stopped)?;
-    told.await.map_err(|_| AppendError::Stopped)
-}
-
-impl KafkaJournal {
-    async fn append(&self, record: &JournalRecord) -> Result<(), AppendError> {
         let bytes = record.encode_to_vec();
         // By device: a device's batches stay in order and with one store.
-        let message = FutureRecord::to(&self.topic)
+        let mut message = FutureRecord::to(&self.topic)
             .key(&record.device_id)
             .payload(&bytes);
+        if let Some(context) = traced {
+            let header = context.header();
+            message = message.headers(OwnedHeaders::new().insert(Header {
+                key: TRACEPARENT,
+                value: Some(&header),
+            }));
+        }
         match self.producer.send(message, Duration::ZERO).await {
             Ok(_) => Ok(()),
             Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {
@@ -174,16 +200,62 @@ impl KafkaJournal {
 mod tests {
     use std::sync::Arc;
 
+    use rdkafka::mocking::MockCluster;
+    use rdkafka::producer::DefaultProducerContext;
+    use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
     use tokio::sync::Semaphore;
 
     use super::*;
+
+    /// Brokers that play Kafka, and a journal on them.
+    fn played() -> (MockCluster<'static, DefaultProducerContext>, KafkaJournal) {
+        let brokers = MockCluster::new(3).unwrap();
+        let config = KafkaConfig {
+            brokers: brokers.bootstrap_servers(),
+            ..KafkaConfig::default()
+        };
+        brokers.create_topic(&config.topic, 1, 3).unwrap();
+        let journal = KafkaJournal::open(&config).unwrap();
+        (brokers, journal)
+    }
+
+    #[tokio::test]
+    async fn a_partition_whose_leader_moves_takes_every_batch() {
+        let (brokers, journal) = played();
+        let record = JournalRecord::default();
+        for leader in [1, 2, 3, 1] {
+            let moved = brokers.partition_leader(&journal.topic, 0, Some(leader));
+            moved.unwrap();
+            journal.append(&record, None).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_batch_that_brokers_deny_comes_again_and_the_next_one_is_taken() {
+        let (brokers, journal) = played();
+        let record = JournalRecord::default();
+        let denied = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+        journal.append(&record, None).await.unwrap();
+        brokers.request_errors(RDKafkaApiKey::Produce, &[denied]);
+        let refused = journal.append(&record, None).await;
+        assert!(
+            matches!(refused, Err(AppendError::Broker(_))),
+            "{refused:?}"
+        );
+        // The client remembers for a moment that it was denied.
+        let end = tokio::time::Instant::now() + Duration::from_secs(20);
+        while journal.append(&record, None).await.is_err() {
+            assert!(tokio::time::Instant::now() < end, "it is allowed again");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
 
     #[tokio::test]
     async fn a_batch_keeps_its_room_until_the_store_is_done_with_it() {
         let budget = Arc::new(Semaphore::new(10));
         let (journal, mut entries) = Journal::direct(1);
         let room = budget.clone().try_acquire_many_owned(4).unwrap();
-        let waiting = journal.append_in(JournalRecord::default(), Some(room));
+        let waiting = journal.append_in(JournalRecord::default(), Some(room), Span::default());
         let given_up = tokio::time::timeout(Duration::from_millis(1), waiting).await;
         assert!(given_up.is_err());
         assert_eq!(budget.available_permits(), 6, "it still lies in the queue");

@@ -15,6 +15,7 @@ pub mod rebuild;
 pub mod receive;
 pub mod status;
 pub mod store;
+pub mod trace;
 
 pub use journal::Journal;
 pub use metrics::Metrics;

@@ -19,6 +19,7 @@ use kbwatch_ingest::metrics::keep_accounts;
 use kbwatch_ingest::receive::{Gate, ReceiveError, check_certificates};
 use kbwatch_ingest::status::{self, Readiness};
 use kbwatch_ingest::store::{self, Feed};
+use kbwatch_ingest::trace::export;
 use kbwatch_ingest::{Journal, Metrics};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -82,22 +83,27 @@ fn run(command: Command) -> Outcome {
     let config = IngestConfig::load(configured.config.as_deref())?;
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(async {
-        match command {
-            Command::Receive(_) if config.kafka.is_set() => receive_into_kafka(config).await,
-            Command::Receive(_) => receive_and_store(config).await,
-            Command::Store(_) => store_from_kafka(config).await,
+        let (metrics, traces) = export(&config.trace);
+        let outcome = match command {
+            Command::Receive(_) if config.kafka.is_set() => {
+                receive_into_kafka(config, metrics).await
+            }
+            Command::Receive(_) => receive_and_store(config, metrics).await,
+            Command::Store(_) => store_from_kafka(config, metrics).await,
             Command::Check(_) => check::run(&config).await,
             Command::DeadLetters(command) => letters::run(&command, config, on_signal()?).await,
             Command::Topics(command) => topics::run(&command, &config.kafka).await,
             Command::Migrate(asked) => tables::migrate(asked.dry_run, &config).await,
             Command::Rebuild(asked) => tables::rebuild(asked.check, &config).await,
             Command::Pki(_) => Ok(()),
-        }
+        };
+        traces.end().await;
+        outcome
     })
 }
 
-async fn receive_into_kafka(config: IngestConfig) -> Outcome {
-    let (metrics, mut shutdown) = (Metrics::default(), on_signal()?);
+async fn receive_into_kafka(config: IngestConfig, metrics: Metrics) -> Outcome {
+    let mut shutdown = on_signal()?;
     // What waiting does not mend is said first.
     config
         .receive
@@ -120,7 +126,7 @@ async fn receive_into_kafka(config: IngestConfig) -> Outcome {
     ended(status).await
 }
 
-async fn store_from_kafka(config: IngestConfig) -> Outcome {
+async fn store_from_kafka(config: IngestConfig, metrics: Metrics) -> Outcome {
     if !config.kafka.is_set() {
         return Err(Box::new(ConfigError::Impossible {
             key: "kafka.brokers",
@@ -128,7 +134,7 @@ async fn store_from_kafka(config: IngestConfig) -> Outcome {
             remedy: "name the brokers; without Kafka, receive stores by itself",
         }));
     }
-    let (metrics, mut shutdown) = (Metrics::default(), on_signal()?);
+    let mut shutdown = on_signal()?;
     let client = config.clickhouse.client();
     let serves = watch::Sender::new(false);
     let status = serve_status(&config, &metrics, &shutdown, &serves, Some(&client)).await?;
@@ -141,8 +147,8 @@ async fn store_from_kafka(config: IngestConfig) -> Outcome {
     ended(status).await
 }
 
-async fn receive_and_store(config: IngestConfig) -> Outcome {
-    let (metrics, shutdown) = (Metrics::default(), on_signal()?);
+async fn receive_and_store(config: IngestConfig, metrics: Metrics) -> Outcome {
+    let shutdown = on_signal()?;
     let gate = Gate::open(config.receive.clone()).await?;
     let client = config.clickhouse.client();
     let serves = watch::Sender::new(true);

@@ -8,6 +8,7 @@ mod kafka;
 mod kafka_security;
 mod receive;
 mod store;
+mod trace;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ pub use kafka::KafkaConfig;
 pub use kafka_security::{KafkaProtocol, KafkaSecurity, SaslMechanism};
 pub use receive::{ReceiveConfig, TlsConfig, TlsVersion};
 pub use store::{ClickHouseConfig, StoreConfig};
+pub use trace::TraceConfig;
 
 /// Everything that `kbwatch-ingest` reads from its file.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -35,6 +37,8 @@ pub struct IngestConfig {
     pub kafka: KafkaConfig,
     /// Metrics and probes.
     pub status: StatusConfig,
+    /// The way of single batches.
+    pub trace: TraceConfig,
 }
 
 /// Where metrics and probes are served.
@@ -140,6 +144,7 @@ impl IngestConfig {
         self.store.check()?;
         self.clickhouse.check()?;
         self.kafka.check()?;
+        self.trace.check()?;
         match self.status.listen {
             Some(listen) if !listen.ip().is_loopback() => Err(impossible(
                 "status.listen",

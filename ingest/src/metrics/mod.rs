@@ -18,6 +18,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 
 use self::sources::SourceCounts;
+use crate::trace::Tracer;
 
 /// One label: why.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -98,6 +99,8 @@ pub struct Counts {
     pub(crate) lost_records: Counter,
     pub(crate) commits: Counter,
     pub(crate) commit_failures: Counter,
+    lost_spans: Counter,
+    pub(crate) tracer: Tracer,
 }
 
 impl Default for Counts {
@@ -144,11 +147,22 @@ impl Default for Counts {
             lost_records: Counter::default(),
             commits: Counter::default(),
             commit_failures: Counter::default(),
+            lost_spans: Counter::default(),
+            tracer: Tracer::default(),
         }
     }
 }
 
 impl Metrics {
+    /// Metrics of stages that trace batches too.
+    pub(crate) fn traced(tracer: Tracer, lost_spans: Counter) -> Self {
+        Self(Arc::new(Counts {
+            lost_spans,
+            tracer,
+            ..Counts::default()
+        }))
+    }
+
     /// Batches refused by receive for one reason.
     pub fn refused(&self, reason: &'static str) -> u64 {
         self.refused.get_or_create(&Reason { reason }).get()

@@ -9,6 +9,9 @@ impl Metrics {
     pub fn register(&self, registry: &mut Registry) {
         self.register_receive(registry.sub_registry_with_prefix("kbwatch_receive"));
         self.register_store(registry.sub_registry_with_prefix("kbwatch_store"));
+        let traces = registry.sub_registry_with_prefix("kbwatch_trace");
+        let lost = "Spans that could not be handed on";
+        traces.register("lost_spans", lost, self.lost_spans.clone());
     }
 
     fn register_receive(&self, registry: &mut Registry) {

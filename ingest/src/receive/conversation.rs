@@ -24,6 +24,7 @@ use super::presence::Live;
 use super::shared::Shared;
 use super::waiting::{Handed, Handover, Reply, Waiting};
 use crate::metrics::{Answer, Reason};
+use crate::trace::{Context as Traced, Span};
 use crate::{now_ms, stopped};
 
 /// Bytes of one stream that may wait, whatever its window: two batches of full
@@ -51,6 +52,8 @@ pub(super) struct Sender {
 pub(super) struct Conversation {
     shared: Arc<Shared>,
     sender: Sender,
+    /// The sender's own span, where it names one.
+    traced: Option<Traced>,
     inbound: Streaming<Batch>,
     waiting: Waiting,
     reading: bool,
@@ -103,7 +106,12 @@ impl Stream for Conversation {
 }
 
 impl Conversation {
-    pub(super) fn new(shared: Arc<Shared>, sender: Sender, inbound: Streaming<Batch>) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        sender: Sender,
+        traced: Option<Traced>,
+        inbound: Streaming<Batch>,
+    ) -> Self {
         shared.metrics.streams.inc();
         let mut shutdown = shared.shutdown.clone();
         let deadline = Duration::from_millis(shared.config.receipt_deadline_ms);
@@ -113,6 +121,7 @@ impl Conversation {
             stop: Some(Box::pin(async move { stopped(&mut shutdown).await })),
             shared,
             sender,
+            traced,
             inbound,
             reading: true,
             pause: None,
@@ -232,12 +241,15 @@ impl Conversation {
             counted.answered(Answer::Retry);
             return Ok(Some(reply.retry("the gateway is full")));
         };
+        let span = self.begin_span(&batch, &device_id);
         let record = self.record(batch, device_id);
+        let journal = &self.shared.journal;
         let handed = Handed {
             reply,
             counted,
             bytes,
-            handover: Handover::of(&self.shared.journal, record, room),
+            handover: Handover::of(journal, record, room, span.part("journal")),
+            span,
         };
         Ok(self.waiting.push(handed, now, context))
     }
@@ -274,6 +286,15 @@ impl Conversation {
             self.pause = Some(Box::pin(tokio::time::sleep(PAUSE)));
         }
         spent
+    }
+
+    /// From here to its receipt.
+    fn begin_span(&self, batch: &Batch, device_id: &str) -> Span {
+        let mut span = self.shared.metrics.tracer.begin("receive", self.traced);
+        span.say("device", device_id);
+        span.say("batch_seq", batch.batch_seq);
+        span.say("events", u64::from(batch.event_count));
+        span
     }
 
     fn record(&self, batch: Batch, device_id: String) -> JournalRecord {

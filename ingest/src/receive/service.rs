@@ -23,6 +23,7 @@ use tonic_prost::{ProstCodec, ProstDecoder, ProstEncoder};
 use super::connection::Caller;
 use super::conversation::{Conversation, Sender};
 use super::shared::Shared;
+use crate::trace::{Context as Traced, TRACEPARENT};
 
 /// The only method there is.
 const REPORT: &str = "/kbwatch.telemetry.v1.Gateway/Report";
@@ -103,8 +104,10 @@ impl TowerService<Request<Streaming<Batch>>> for Report {
                 caller: None,
             },
         };
+        let traced = request.metadata().get(TRACEPARENT);
+        let traced = traced.and_then(|header| Traced::read(header.to_str().ok()?));
         let inbound = request.into_inner();
-        let conversation = Conversation::new(self.0.clone(), sender, inbound);
+        let conversation = Conversation::new(self.0.clone(), sender, traced, inbound);
         ready(Ok(Response::new(conversation)))
     }
 }

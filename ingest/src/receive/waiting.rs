@@ -20,6 +20,7 @@ use tracing::{debug, warn};
 use crate::Metrics;
 use crate::journal::{AppendError, Entry, Journal};
 use crate::metrics::{Answer, Reason, ReceivedBatch};
+use crate::trace::Span;
 
 /// Places that an idle stream keeps: heartbeats come one by one.
 const PLACES_KEPT: usize = 4;
@@ -79,7 +80,12 @@ pub(super) enum Handover {
 
 impl Handover {
     /// Hands a batch on, with its share of what may wait.
-    pub(super) fn of(journal: &Journal, record: JournalRecord, room: OwnedSemaphorePermit) -> Self {
+    pub(super) fn of(
+        journal: &Journal,
+        record: JournalRecord,
+        room: OwnedSemaphorePermit,
+        span: Span,
+    ) -> Self {
         let room = Some(room);
         if let Journal::Direct(entries) = journal
             && let Ok(place) = entries.try_reserve()
@@ -89,11 +95,12 @@ impl Handover {
                 record,
                 durable,
                 room,
+                span,
             });
             return Self::Told(told);
         }
         let journal = journal.clone();
-        let carried = async move { journal.append_in(record, room).await };
+        let carried = async move { journal.append_in(record, room, span).await };
         Self::Carried(tokio::spawn(carried))
     }
 
@@ -114,6 +121,8 @@ pub(super) struct Handed {
     pub(super) counted: ReceivedBatch,
     pub(super) bytes: usize,
     pub(super) handover: Handover,
+    /// Until its receipt.
+    pub(super) span: Span,
 }
 
 struct Place {
@@ -224,7 +233,15 @@ impl Waiting {
 }
 
 fn answer(handed: Handed, appended: Result<(), AppendError>, metrics: &Metrics) -> Receipt {
-    let Handed { reply, counted, .. } = handed;
+    let Handed {
+        reply,
+        counted,
+        mut span,
+        ..
+    } = handed;
+    if let Err(error) = &appended {
+        span.fail(error);
+    }
     match appended {
         Ok(()) => {
             counted.answered(Answer::Durable);
@@ -264,6 +281,7 @@ mod tests {
             counted: metrics.batch_received(10),
             bytes: 10,
             handover: Handover::Told(told),
+            span: Span::default(),
         };
         (handed, durable)
     }

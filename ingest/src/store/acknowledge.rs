@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
+use crate::trace::Span;
+
 /// How one batch is acknowledged.
 #[derive(Debug)]
 pub(crate) enum Ack {
@@ -19,6 +21,8 @@ pub(crate) enum Ack {
         waiting: oneshot::Sender<()>,
         /// The batch's share of receive's memory, until it is durable.
         room: Option<OwnedSemaphorePermit>,
+        /// The journal's part of its way, which ends here.
+        journal: Span,
     },
     /// An offset of Kafka.
     Offset {
@@ -38,6 +42,7 @@ impl Ack {
             Self::Receipt {
                 waiting,
                 room: _room,
+                journal: _journal,
             } => drop(waiting.send(())),
             Self::Offset {
                 progress,

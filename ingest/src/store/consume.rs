@@ -14,7 +14,7 @@ use prost::Message as _;
 use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
-use rdkafka::message::BorrowedMessage;
+use rdkafka::message::{BorrowedMessage, Headers};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 use tracing::{debug, info, warn};
@@ -28,6 +28,7 @@ use crate::Metrics;
 use crate::config::{KafkaConfig, StoreConfig};
 use crate::journal::JournalError;
 use crate::kafka::client_config;
+use crate::trace::{Context, TRACEPARENT};
 
 /// Longest time between two looks at what became durable.
 const POLL: Duration = Duration::from_millis(20);
@@ -94,6 +95,14 @@ pub(crate) fn consume(
     })
 }
 
+/// A message that was read.
+struct Read {
+    partition: i32,
+    offset: i64,
+    content: Content,
+    traced: Option<Context>,
+}
+
 /// The consumer's thread.
 struct Loop {
     consumer: BaseConsumer<Handover>,
@@ -101,7 +110,7 @@ struct Loop {
     sender: mpsc::Sender<Taken>,
     /// Taken while the store is behind: a few at most, since all partitions
     /// are paused then.
-    waiting: VecDeque<(i32, i64, Content)>,
+    waiting: VecDeque<Read>,
     expected: Expected,
     paused: bool,
     in_trouble: bool,
@@ -113,12 +122,12 @@ impl Loop {
         while !*self.shutdown.borrow() && self.hand_on() {
             match self.consumer.poll(POLL) {
                 Some(Ok(message)) => {
-                    let (partition, offset) = (message.partition(), message.offset());
-                    let content = read(&message);
+                    let read = read(&message);
                     drop(message);
                     self.recovered();
+                    let (partition, offset) = (read.partition, read.offset);
                     self.expected.look(&self.consumer, partition, offset);
-                    self.waiting.push_back((partition, offset, content));
+                    self.waiting.push_back(read);
                 }
                 Some(Err(error)) => self.troubled(&error),
                 None => {}
@@ -152,23 +161,31 @@ impl Loop {
         if self.sender.is_closed() {
             return false;
         }
-        while let Some((partition, offset, content)) = self.waiting.pop_front() {
+        while let Some(read) = self.waiting.pop_front() {
             let place = match self.sender.clone().try_reserve_owned() {
                 Ok(place) => place,
                 Err(TrySendError::Full(_)) => {
-                    self.waiting.push_front((partition, offset, content));
+                    self.waiting.push_front(read);
                     self.pause();
                     return true;
                 }
                 Err(TrySendError::Closed(_)) => return false,
             };
+            let Read {
+                partition,
+                offset,
+                content,
+                traced,
+            } = read;
             self.progress.given(partition, offset);
+            let tracer = &self.consumer.context().metrics.tracer;
+            let span = tracer.follow("store", traced);
             let ack = Ack::Offset {
                 progress: self.progress.clone(),
                 partition,
                 offset,
             };
-            place.send(Taken { content, ack });
+            place.send(Taken { content, ack, span });
         }
         self.resume();
         true
@@ -208,7 +225,7 @@ impl Loop {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         for partition in revoked.drain(..) {
-            self.waiting.retain(|(waits, _, _)| *waits != partition);
+            self.waiting.retain(|read| read.partition != partition);
             self.expected.forget(partition);
         }
     }
@@ -229,8 +246,22 @@ impl Loop {
     }
 }
 
-/// Reads a message; what is no record becomes a dead letter.
-fn read(message: &BorrowedMessage<'_>) -> Content {
+/// Reads a message, and under which span it was written.
+fn read(message: &BorrowedMessage<'_>) -> Read {
+    let headers = message.headers().into_iter();
+    let mut headers = headers.flat_map(Headers::iter);
+    let traced = headers.find(|header| header.key == TRACEPARENT);
+    let traced = traced.and_then(|header| std::str::from_utf8(header.value?).ok());
+    Read {
+        partition: message.partition(),
+        offset: message.offset(),
+        content: content(message),
+        traced: traced.and_then(Context::read),
+    }
+}
+
+/// The record of a message; what is none becomes a dead letter.
+fn content(message: &BorrowedMessage<'_>) -> Content {
     let bytes = message.payload().unwrap_or_default();
     match JournalRecord::decode(bytes) {
         Ok(record) => Content::Record(Box::new(record), Some(bytes.to_vec())),

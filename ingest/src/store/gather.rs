@@ -13,6 +13,7 @@ use super::unpack::{open, open_parked};
 use crate::Metrics;
 use crate::config::StoreConfig;
 use crate::metrics::Fate;
+use crate::trace::Span;
 
 /// Opens batches and closes groups by rows, bytes or age; ends with its source,
 /// or when nobody takes groups any more.
@@ -41,8 +42,10 @@ pub(super) async fn open_and_group(
             () = groups.closed() => return,
             () = refused.changed(), if ready => {}
             taken = source.next(), if !full && !exhausted => match taken {
-                Some(Taken { content, ack }) if ack.is_given_up() => pass_over(&content, &metrics),
-                Some(Taken { content, ack }) => group.add(opened(content, &metrics), ack),
+                Some(taken) if taken.ack.is_given_up() => pass_over(&taken.content, &metrics),
+                Some(Taken { content, ack, span }) => {
+                    group.add(opened(content, span, &metrics), ack);
+                }
                 None => exhausted = true,
             },
             () = sleep_until(due_at), if !ready && !group.is_empty() => {}
@@ -61,12 +64,16 @@ fn pass_over(content: &Content, metrics: &Metrics) {
     counted.settled(Fate::Abandoned);
 }
 
-fn opened(content: Content, metrics: &Metrics) -> Opened {
-    match content {
+fn opened(content: Content, span: Span, metrics: &Metrics) -> Opened {
+    let unpacking = span.part("unpack");
+    let mut opened = match content {
         Content::Record(record, raw) => open(&record, raw, metrics),
         Content::Parked(record, parked) => open_parked(&record, parked, metrics),
         Content::Unreadable(letter) => open_unreadable(letter, metrics),
-    }
+    };
+    drop(unpacking);
+    opened.span = span;
+    opened
 }
 
 #[cfg(test)]
@@ -99,6 +106,7 @@ mod tests {
                     record,
                     durable,
                     room: None,
+                    span: Span::default(),
                 })
                 .unwrap();
             // The one before it gives up.

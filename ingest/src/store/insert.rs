@@ -22,6 +22,7 @@ use super::rows::{FactsRow, LetterRow};
 use crate::Metrics;
 use crate::config::StoreConfig;
 use crate::metrics::Reason;
+use crate::trace::Span;
 
 /// First pause between two tries; it doubles up to the configured cap.
 const FIRST_PAUSE_MS: u64 = 100;
@@ -85,6 +86,20 @@ impl Writer {
         group: &Closed,
         patience: &mut Patience,
     ) -> Result<(), GaveUp> {
+        let traced = group.batches.iter().filter(|batch| batch.span.is_open());
+        let mut spans: Vec<Span> = traced.map(|batch| batch.span.part("insert")).collect();
+        let written = self.write_tables(group, patience).await;
+        for span in &mut spans {
+            span.say("group_batches", group.batches.len() as u64);
+            span.say("group_rows", group.rows as u64);
+            if let Err(failure) = &written {
+                span.fail(failure);
+            }
+        }
+        written
+    }
+
+    async fn write_tables(&self, group: &Closed, patience: &mut Patience) -> Result<(), GaveUp> {
         let token = group.token();
         if group.rows > 0 {
             self.persist(Table::Events, group, &token, patience).await?;

@@ -12,6 +12,7 @@ use super::dead_letter::{DeadLetter, LetterKind};
 use super::vouch::Vouched;
 use crate::Metrics;
 use crate::metrics::{Fate, OpenBatch};
+use crate::trace::Span;
 
 /// A batch after opening, with everything that must be written because of it.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub(crate) struct Opened {
     pub(crate) bytes: usize,
     pub(crate) fate: Fate,
     pub(crate) counted: OpenBatch,
+    /// Until it is acknowledged; empty unless it is traced.
+    pub(crate) span: Span,
 }
 
 impl Opened {
@@ -63,6 +66,7 @@ pub(crate) fn open_unreadable(letter: DeadLetter, metrics: &Metrics) -> Opened {
         heard: None,
         fate: Fate::Rejected,
         counted: metrics.batch_opened(),
+        span: Span::default(),
     }
 }
 
@@ -79,6 +83,7 @@ pub(super) fn empty(record: &JournalRecord, metrics: &Metrics, fate: Fate) -> Op
         bytes: 0,
         fate,
         counted: metrics.batch_opened(),
+        span: Span::default(),
     }
 }
 

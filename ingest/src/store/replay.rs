@@ -15,6 +15,7 @@ use super::taken::{Content, JournalEnd, Source, Taken};
 use super::unpark::{Held, held};
 use crate::Metrics;
 use crate::config::StoreConfig;
+use crate::trace::Span;
 
 /// What came of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -100,8 +101,8 @@ async fn send(
             }
         };
         let content = Content::Parked(record, letter);
-        let ack = Ack::Nobody;
-        if taken.send(Taken { content, ack }).await.is_err() {
+        let (ack, span) = (Ack::Nobody, Span::default());
+        if taken.send(Taken { content, ack, span }).await.is_err() {
             break;
         }
         sent.opened += 1;

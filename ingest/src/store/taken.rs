@@ -7,12 +7,15 @@ use tokio::sync::mpsc;
 use super::acknowledge::Ack;
 use super::dead_letter::{DeadLetter, Parked};
 use crate::journal::Entry;
+use crate::trace::Span;
 
 /// What the journal gives to the store.
 #[derive(Debug)]
 pub(crate) struct Taken {
     pub(crate) content: Content,
     pub(crate) ack: Ack,
+    /// Until it is acknowledged.
+    pub(crate) span: Span,
 }
 
 /// A record, or what is left of one.
@@ -29,10 +32,12 @@ pub(crate) enum Content {
 impl From<Entry> for Taken {
     fn from(entry: Entry) -> Self {
         Self {
+            span: entry.span.part("store"),
             content: Content::Record(Box::new(entry.record), None),
             ack: Ack::Receipt {
                 waiting: entry.durable,
                 room: entry.room,
+                journal: entry.span,
             },
         }
     }

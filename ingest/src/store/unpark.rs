@@ -19,6 +19,7 @@ use tracing::{info, warn};
 use super::acknowledge::Ack;
 use super::dead_letter::Parked;
 use super::taken::{Content, Taken};
+use crate::trace::Span;
 
 /// Sends every parked record that can be opened by now. What cannot be read
 /// back, each row within `limit`, stays parked for the next start; so does what
@@ -54,6 +55,7 @@ async fn send_parked(
         let sent = taken.send(Taken {
             content: Content::Parked(record, letter),
             ack: Ack::Nobody,
+            span: Span::default(),
         });
         if sent.await.is_err() {
             break;

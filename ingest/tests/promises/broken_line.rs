@@ -15,6 +15,10 @@ use tokio::sync::Notify;
 pub(crate) enum Fault {
     /// None, this time.
     Pass,
+    /// ClickHouse is asked as if it were read-only, and refuses.
+    ReadOnly,
+    /// ClickHouse is asked as if its disk were full, and refuses.
+    NoSpace,
     /// ClickHouse never sees it.
     LoseRequest,
     /// ClickHouse has it; the store is not told.
@@ -34,6 +38,8 @@ pub(crate) struct Passed {
 struct Script {
     faults: VecDeque<Fault>,
     passed: Vec<Passed>,
+    /// What ClickHouse answered where it did not take an insert.
+    refusals: Vec<String>,
 }
 
 /// The line; clones are the same line.
@@ -67,6 +73,7 @@ impl BrokenLine {
         let script = Script {
             faults,
             passed: Vec::new(),
+            refusals: Vec::new(),
         };
         let line = Self {
             upstream: upstream.trim_end_matches('/').to_owned(),
@@ -83,6 +90,11 @@ impl BrokenLine {
     /// Inserts of events, in order.
     pub(crate) fn passed(&self) -> Vec<Passed> {
         self.script.lock().unwrap().passed.clone()
+    }
+
+    /// What ClickHouse answered where it did not take an insert.
+    pub(crate) fn refusals(&self) -> Vec<String> {
+        self.script.lock().unwrap().refusals.clone()
     }
 
     fn is_silent_about(&self, uri: &Uri, body: &Bytes) -> bool {
@@ -128,9 +140,17 @@ async fn pass(
     if matches!(fault, Some(Fault::LoseRequest)) {
         return lost();
     }
-    let url = format!("{}{uri}", line.upstream);
+    let condition = match fault {
+        Some(Fault::ReadOnly) => "&readonly=1",
+        Some(Fault::NoSpace) => "&min_free_disk_bytes_to_perform_insert=1000000000000000",
+        _ => "",
+    };
+    let url = format!("{}{uri}{condition}", line.upstream);
     let forwarded = tokio::task::spawn_blocking(move || forward(&url, &headers, &body));
-    let answer = forwarded.await.unwrap();
+    let (answer, text) = forwarded.await.unwrap();
+    if !answer.status().is_success() && fault.is_some() {
+        line.script.lock().unwrap().refusals.push(text);
+    }
     match fault {
         Some(Fault::LoseAnswer) => lost(),
         Some(Fault::HoldAnswer) => {
@@ -147,7 +167,8 @@ fn lost() -> Response<Body> {
     answer
 }
 
-fn forward(url: &str, headers: &HeaderMap, body: &[u8]) -> Response<Body> {
+/// The answer, and its text.
+fn forward(url: &str, headers: &HeaderMap, body: &[u8]) -> (Response<Body>, String) {
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .build()
@@ -160,6 +181,7 @@ fn forward(url: &str, headers: &HeaderMap, body: &[u8]) -> Response<Body> {
     }
     let mut answer = request.send(body).unwrap();
     let text = answer.body_mut().read_to_vec().unwrap();
+    let said = String::from_utf8_lossy(&text).into_owned();
     let mut back = Response::new(Body::from(text));
     *back.status_mut() = answer.status();
     for (name, value) in answer.headers() {
@@ -167,7 +189,7 @@ fn forward(url: &str, headers: &HeaderMap, body: &[u8]) -> Response<Body> {
             back.headers_mut().insert(name, value.clone());
         }
     }
-    back
+    (back, said)
 }
 
 /// Headers that belong to one connection only.

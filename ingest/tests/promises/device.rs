@@ -9,8 +9,9 @@ use kbwatch_proto::telemetry::{Batch, GatewayClient, Outcome, Receipt};
 use kbwatch_proto::words::{EventResult, Phase, SourceKind};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
+use tonic::metadata::MetadataValue;
 use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
-use tonic::{Status, Streaming};
+use tonic::{Request, Status, Streaming};
 
 use crate::gateway::PATIENCE;
 
@@ -26,9 +27,22 @@ pub(crate) async fn connect(address: SocketAddr, tls: Option<ClientTlsConfig>) -
 
 /// Opens a stream on a channel.
 pub(crate) async fn open(channel: Channel) -> Result<Stream, Status> {
+    open_under(channel, None).await
+}
+
+/// Opens a stream under a span of its sender's.
+pub(crate) async fn open_under(
+    channel: Channel,
+    traceparent: Option<&'static str>,
+) -> Result<Stream, Status> {
     let (batches, outbound) = mpsc::channel(64);
     let mut client = GatewayClient::new(channel);
-    let receipts = client.report(ReceiverStream::new(outbound)).await?;
+    let mut request = Request::new(ReceiverStream::new(outbound));
+    if let Some(header) = traceparent {
+        let value = MetadataValue::from_static(header);
+        request.metadata_mut().insert("traceparent", value);
+    }
+    let receipts = client.report(request).await?;
     Ok(Stream {
         batches,
         receipts: receipts.into_inner(),

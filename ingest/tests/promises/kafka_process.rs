@@ -102,6 +102,25 @@ impl Broker {
         }
     }
 
+    /// One that knows two users of the same password: the first may do all, the
+    /// second nothing.
+    pub(crate) fn start_for(user: &str, password: &str, guest: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let ports = [free_port(), free_port()];
+        let mut script = kafka_script(folder.path(), ports);
+        script
+            .env("KBWATCH_KAFKA_USER", user)
+            .env("KBWATCH_KAFKA_PASSWORD", password)
+            .env("KBWATCH_KAFKA_GUEST", guest);
+        let (script, address) = wait_until_ready(&mut script);
+        Self {
+            address,
+            folder,
+            ports,
+            script,
+        }
+    }
+
     /// kill -9 of the broker.
     pub(crate) fn kill(&mut self) {
         let pid = std::fs::read_to_string(self.folder.path().join("broker.pid")).unwrap();

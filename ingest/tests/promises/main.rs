@@ -35,8 +35,12 @@ mod papers;
 #[cfg(test)]
 mod rebuilding;
 #[cfg(test)]
+mod refusals;
+#[cfg(test)]
 mod rejects;
 #[cfg(test)]
 mod senders;
 #[cfg(test)]
 mod topic;
+#[cfg(test)]
+mod traces;

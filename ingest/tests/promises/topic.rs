@@ -44,7 +44,7 @@ async fn the_same_offsets_of_a_topic_made_anew_are_other_rows() {
     assert_eq!(raw, 20);
 }
 
-async fn delete_topic(kafka: &KafkaConfig) {
+pub(crate) async fn delete_topic(kafka: &KafkaConfig) {
     let admin = admin(kafka);
     let deleted = admin.delete_topics(&[&kafka.topic], &AdminOptions::new());
     assert!(deleted.await.unwrap()[0].is_ok());
