@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const MAX_TOKEN_FILE: u64 = 1_024;
 
 /// Where to enrol, and with what.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(
     about = "Get a certificate for this device, with a token of the operators",
     long_about = "Get a certificate for this device, with a token of the operators.\n\n\

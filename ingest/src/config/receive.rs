@@ -44,8 +44,10 @@ pub struct ReceiveConfig {
     pub tls_poll_ms: u64,
     /// Time for a connection's handshake, and for its first words after that.
     pub handshake_deadline_ms: u64,
-    /// Time for a message, once it has begun.
+    /// Pauses that a message may make once it has begun, all together.
     pub message_deadline_ms: u64,
+    /// How fast it must arrive beyond them.
+    pub message_bytes_per_s: u32,
     /// Quiet time after which a connection is probed.
     pub keepalive_s: u64,
     /// Time for the last receipts when the gateway stops.
@@ -68,7 +70,8 @@ impl Default for ReceiveConfig {
             retry_after_ms: 2_000,
             tls_poll_ms: 5_000,
             handshake_deadline_ms: 10_000,
-            message_deadline_ms: 120_000,
+            message_deadline_ms: 20_000,
+            message_bytes_per_s: 4_096,
             keepalive_s: 120,
             grace_ms: 10_000,
         }
@@ -179,7 +182,12 @@ impl ReceiveConfig {
             (
                 "receive.message_deadline_ms",
                 self.message_deadline_ms,
-                "at least 1; 120000 suits slow lines",
+                "at least 1; 20000 suits most",
+            ),
+            (
+                "receive.message_bytes_per_s",
+                u64::from(self.message_bytes_per_s),
+                "at least 1; 4096 suits slow lines",
             ),
             (
                 "receive.keepalive_s",

@@ -82,23 +82,32 @@ impl Branches {
         let mut seen = self.read;
         loop {
             tokio::time::sleep(pause).await;
-            let now = stamp(&path);
-            if now == seen {
-                continue;
-            }
-            seen = now;
             let own = path.clone();
             // It may be long, and lie on a slow share.
-            match tokio::task::spawn_blocking(move || List::read(&own)).await {
-                Ok(Ok(list)) => {
-                    let devices = list.devices.len() + list.prefixes.len();
-                    info!(devices, "took up a changed list of branches");
-                    self.replace(list);
-                }
-                Ok(Err(error)) => {
-                    warn!(%error, "a changed list of branches does not do, the old one serves on");
+            let looked = tokio::task::spawn_blocking(move || {
+                let now = stamp(&own);
+                (now != seen).then(|| (now, List::read(&own)))
+            });
+            match looked.await {
+                Ok(None) => {}
+                Ok(Some((now, read))) => {
+                    seen = now;
+                    self.take_up(read);
                 }
                 Err(error) => warn!(%error, "the list of branches was not looked at"),
+            }
+        }
+    }
+
+    fn take_up(&self, read: Result<List, BranchesError>) {
+        match read {
+            Ok(list) => {
+                let lines = list.devices.len() + list.prefixes.len();
+                info!(lines, "took up a changed list of branches");
+                self.replace(list);
+            }
+            Err(error) => {
+                warn!(%error, "a changed list of branches does not do, the old one serves on");
             }
         }
     }

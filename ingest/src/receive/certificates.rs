@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::pki_types::{
@@ -89,10 +88,10 @@ impl Files {
 
 /// Who may come in, and what the gateway shows of itself.
 pub(super) struct Guard {
-    pub(super) acceptor: TlsAcceptor,
+    pub(super) server: Arc<ServerConfig>,
     /// For whom has no certificate yet: the gateway shows the same, and asks for
     /// none.
-    pub(super) enrolling: TlsAcceptor,
+    pub(super) enrolling: Arc<ServerConfig>,
     verifier: Arc<dyn ClientCertVerifier>,
 }
 
@@ -133,8 +132,8 @@ impl Guard {
             .with_single_cert(chain, key)
             .map_err(pair)?;
         Ok(Self {
-            acceptor: acceptor(server),
-            enrolling: acceptor(enrolling),
+            server: with_http2(server),
+            enrolling: with_http2(enrolling),
             verifier,
         })
     }
@@ -151,9 +150,9 @@ impl Guard {
     }
 }
 
-fn acceptor(mut server: ServerConfig) -> TlsAcceptor {
+fn with_http2(mut server: ServerConfig) -> Arc<ServerConfig> {
     server.alpn_protocols = vec![b"h2".to_vec()];
-    TlsAcceptor::from(Arc::new(server))
+    Arc::new(server)
 }
 
 fn versions(least: TlsVersion) -> &'static [&'static SupportedProtocolVersion] {

@@ -28,7 +28,7 @@ use super::presence::{Live, LiveStreams};
 /// are told why and go.
 const MAX_STRANGERS: usize = 64;
 
-/// Denials after which a connection is of no use to anybody.
+/// Denials in a row after which a connection is of no use to anybody.
 const MAX_DENIALS: u32 = 32;
 
 /// What every connection begins with (RFC 9113, section 3.4).
@@ -47,6 +47,13 @@ impl Caller {
     /// Counts a stream that was denied.
     pub(super) fn was_denied(&self) {
         self.denials.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Forgets denials: of somebody who is of use.
+    pub(super) fn was_heard(&self) {
+        if self.denials.load(Ordering::Relaxed) > 0 {
+            self.denials.store(0, Ordering::Relaxed);
+        }
     }
 }
 

@@ -17,12 +17,15 @@ use tonic::{Code, Status, Streaming};
 use tracing::debug;
 
 use super::allowance::{Allowance, TooMuch};
+use super::arrival::Ear;
 use super::connection::Caller;
 use super::decide::check_envelope;
+use super::handover::Handover;
 use super::identity::{Denial, Speaker};
 use super::presence::Live;
+use super::reply::Reply;
 use super::shared::Shared;
-use super::waiting::{Handed, Handover, Reply, Waiting};
+use super::waiting::{Handed, Waiting};
 use crate::metrics::{Answer, Reason};
 use crate::trace::{Context as Traced, Span};
 use crate::{now_ms, stopped};
@@ -55,6 +58,8 @@ pub(super) struct Conversation {
     /// The sender's own span, where it names one.
     traced: Option<Traced>,
     inbound: Streaming<Batch>,
+    /// Told when the stream is not read, so that nobody is late meanwhile.
+    ear: Ear,
     waiting: Waiting,
     reading: bool,
     /// Set while the stream is not read because it sent too much.
@@ -110,7 +115,7 @@ impl Conversation {
         shared: Arc<Shared>,
         sender: Sender,
         traced: Option<Traced>,
-        inbound: Streaming<Batch>,
+        (inbound, ear): (Streaming<Batch>, Ear),
     ) -> Self {
         shared.metrics.streams.inc();
         let mut shutdown = shared.shutdown.clone();
@@ -123,6 +128,7 @@ impl Conversation {
             sender,
             traced,
             inbound,
+            ear,
             reading: true,
             pause: None,
             end: None,
@@ -132,15 +138,25 @@ impl Conversation {
 
     /// Whether another batch may be taken; else the task is woken when one may.
     fn may_read(&mut self, context: &mut Context<'_>) -> bool {
+        let may_read = self.is_due(context)
+            && self.reading
+            && self.waiting.len() < self.shared.config.window
+            && self.waiting.bytes() < MAX_WAITING_BYTES;
+        if !may_read {
+            self.ear.is_shut();
+        }
+        may_read
+    }
+
+    /// Whether a sender that sent too much has paused for long enough.
+    fn is_due(&mut self, context: &mut Context<'_>) -> bool {
         if let Some(pause) = &mut self.pause {
             if pause.as_mut().poll(context).is_pending() {
                 return false;
             }
             self.pause = None;
         }
-        self.reading
-            && self.waiting.len() < self.shared.config.window
-            && self.waiting.bytes() < MAX_WAITING_BYTES
+        true
     }
 
     /// Asked to stop it reads no more, and gives up once the grace period is
@@ -234,6 +250,9 @@ impl Conversation {
             debug!(reason, device_id, %refusal, "refused a batch");
             counted.answered(Answer::Refused);
             return Ok(Some(reply.refused(refusal.to_string())));
+        }
+        if let Some(caller) = &self.sender.caller {
+            caller.was_heard();
         }
         let permits = u32::try_from(bytes).unwrap_or(u32::MAX);
         let budget = self.shared.budget.clone();

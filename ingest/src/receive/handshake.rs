@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tokio_rustls::rustls::{self, CertificateError};
+use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::rustls::server::Acceptor;
+use tokio_rustls::rustls::{self, CertificateError, ServerConfig};
 use tokio_rustls::server::TlsStream;
 use tokio_stream::wrappers::ReceiverStream;
 use tracing::{debug, warn};
@@ -93,10 +95,21 @@ pub(super) async fn next(
     Ok((stream, peer, place))
 }
 
+/// Shakes hands, and lets it be known when the peer has greeted.
+pub(super) async fn handshake(
+    stream: TcpStream,
+    server: &Arc<ServerConfig>,
+    place: &Place,
+) -> io::Result<TlsStream<TcpStream>> {
+    let greeted = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+    place.has_greeted();
+    greeted.into_stream(server.clone()).await
+}
+
 impl Door {
     async fn open(self, stream: TcpStream, peer: SocketAddr, place: Place) -> Option<Connection> {
         let guard = self.guards.guard();
-        let shaken = self.shake(&guard, stream, peer).await;
+        let shaken = self.shake(&guard, stream, peer, &place).await;
         drop(place);
         let stream = shaken?;
         let pass = self.check_again(&guard, &stream, peer)?;
@@ -112,12 +125,13 @@ impl Door {
         guard: &Guard,
         stream: TcpStream,
         peer: SocketAddr,
+        place: &Place,
     ) -> Option<TlsStream<TcpStream>> {
         if let Err(error) = stream.set_nodelay(true) {
             debug!(%error, "a connection keeps its delay");
         }
-        let shaken = tokio::time::timeout(self.deadline, guard.acceptor.accept(stream)).await;
-        let error = match shaken {
+        let shaking = handshake(stream, &guard.server, place);
+        let error = match tokio::time::timeout(self.deadline, shaking).await {
             Ok(Ok(stream)) => return Some(stream),
             Ok(Err(error)) => error,
             Err(_) => {

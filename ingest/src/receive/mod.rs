@@ -2,6 +2,7 @@
 //! on and answers when it is durable. It never looks inside.
 
 mod allowance;
+mod arrival;
 mod audit;
 mod branches;
 mod certificates;
@@ -11,11 +12,13 @@ mod decide;
 mod enrolment;
 mod expiry;
 mod guard;
+mod handover;
 mod handshake;
 mod identity;
 mod places;
 mod presence;
 mod rate;
+mod reply;
 mod server;
 mod service;
 mod shared;

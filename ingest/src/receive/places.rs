@@ -1,8 +1,9 @@
 //! Places for handshakes under way: a bounded number, each costs a signature.
 //!
-//! Who connects and says nothing holds one. When all are taken, whoever has had
-//! one for longest is overtaken: a healthy handshake is done in milliseconds,
-//! so silent peers in any number hold up nobody.
+//! Who connects and says nothing holds one, and so does who dribbles. When all
+//! are taken, those are overtaken first who have not even greeted yet, and then
+//! whoever has had one for longest: a healthy peer greets in one packet and is done
+//! in milliseconds, so peers that get nowhere hold up nobody, in any number.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,9 +14,12 @@ use tokio::task::AbortHandle;
 
 use super::audit::Audit;
 
-/// How long a handshake has a place for itself, however many wait. A storm of
-/// honest peers needs less for all of them.
+/// How long a handshake has a place for itself once the peer has greeted, however
+/// many wait. A storm of honest peers needs less for all of them.
 const UNDISTURBED: Duration = Duration::from_secs(1);
+
+/// How long a peer has to greet, as far as others wait.
+const UNGREETED: Duration = Duration::from_millis(250);
 
 /// Pause between two looks for someone to overtake.
 const LOOK: Duration = Duration::from_millis(50);
@@ -38,6 +42,7 @@ struct Row {
 struct Taken {
     number: u64,
     since: Instant,
+    has_greeted: bool,
     /// Whose place it is, once that runs.
     task: Option<AbortHandle>,
 }
@@ -79,6 +84,7 @@ impl Places {
         row.taken.push_back(Taken {
             number,
             since: Instant::now(),
+            has_greeted: false,
             task: None,
         });
         Place {
@@ -99,16 +105,14 @@ impl Places {
 
     fn overtake(&self, now: Instant) {
         let mut row = self.lock();
-        let oldest = row.taken.front();
-        let Some(task) = oldest
-            .filter(|oldest| now.saturating_duration_since(oldest.since) >= UNDISTURBED)
-            .and_then(|oldest| oldest.task.clone())
-        else {
+        let Some(victim) = row.victim(now) else {
             return;
         };
-        row.taken.pop_front();
+        let task = row.taken.remove(victim).and_then(|taken| taken.task);
         drop(row);
-        task.abort();
+        if let Some(task) = task {
+            task.abort();
+        }
         self.audit.broke("handshake_overtaken");
     }
 
@@ -125,9 +129,33 @@ impl Row {
             .binary_search_by_key(&number, |taken| taken.number)
             .ok()
     }
+
+    /// Who has got nowhere for longest, if anybody's time is over.
+    fn victim(&self, now: Instant) -> Option<usize> {
+        let is_over = |taken: &Taken, time| {
+            let passed = now.saturating_duration_since(taken.since);
+            taken.task.is_some() && passed >= time
+        };
+        let mut taken = self.taken.iter();
+        let silent = taken.position(|taken| !taken.has_greeted && is_over(taken, UNGREETED));
+        let oldest = self.taken.front();
+        silent.or_else(|| {
+            oldest
+                .filter(|taken| is_over(taken, UNDISTURBED))
+                .map(|_| 0)
+        })
+    }
 }
 
 impl Place {
+    /// The peer has greeted as TLS wants it.
+    pub(super) fn has_greeted(&self) {
+        let mut row = self.places.lock();
+        if let Some(own) = row.find(self.number) {
+            row.taken[own].has_greeted = true;
+        }
+    }
+
     /// By what it is known.
     pub(super) fn number(&self) -> u64 {
         self.number
@@ -148,29 +176,59 @@ mod tests {
     use super::*;
     use crate::Metrics;
 
+    type Task = tokio::task::JoinHandle<()>;
+
+    /// A place, and a task that holds it for ever.
+    async fn taken(places: &Places, greets: bool) -> Task {
+        let place = places.take().await;
+        if greets {
+            place.has_greeted();
+        }
+        let number = place.number();
+        let task = tokio::spawn(async move {
+            std::future::pending::<()>().await;
+            drop(place);
+        });
+        places.held_by(number, task.abort_handle());
+        task
+    }
+
+    async fn is_overtaken(task: Task) -> bool {
+        task.await.unwrap_err().is_cancelled()
+    }
+
     #[tokio::test]
-    async fn whoever_says_nothing_for_longest_is_overtaken_and_nobody_else() {
+    async fn whoever_gets_nowhere_for_longest_is_overtaken_and_nobody_else() {
         let metrics = Metrics::default();
         let places = Places::new(2, Audit::new(metrics.clone()));
-        let mut silent = Vec::new();
-        for _ in 0..2 {
-            let place = places.take().await;
-            let number = place.number();
-            let task = tokio::spawn(async move {
-                std::future::pending::<()>().await;
-                drop(place);
-            });
-            places.held_by(number, task.abort_handle());
-            silent.push(task);
-        }
+        let first = taken(&places, true).await;
+        let second = taken(&places, true).await;
         let begun = Instant::now();
-        let third = places.take().await;
+        let third = taken(&places, true).await;
         assert!(begun.elapsed() >= UNDISTURBED, "the first has its time");
-        assert!(silent.remove(0).await.unwrap_err().is_cancelled());
-        assert!(!silent[0].is_finished());
+        assert!(is_overtaken(first).await);
+        assert!(!second.is_finished());
         assert_eq!(metrics.broken("handshake_overtaken"), 1);
-        drop(third);
+        second.abort();
+        third.abort();
         drop(places.take().await);
-        silent[0].abort();
+    }
+
+    #[tokio::test]
+    async fn whoever_has_greeted_is_not_overtaken_while_others_have_not() {
+        let metrics = Metrics::default();
+        let places = Places::new(3, Audit::new(metrics.clone()));
+        let honest = taken(&places, true).await;
+        let silent = [taken(&places, false).await, taken(&places, false).await];
+        let begun = Instant::now();
+        let next = [taken(&places, true).await, taken(&places, true).await];
+        assert!(begun.elapsed() < UNDISTURBED, "they need not be waited for");
+        for silent in silent {
+            assert!(is_overtaken(silent).await);
+        }
+        assert!(!honest.is_finished());
+        for task in next.into_iter().chain([honest]) {
+            task.abort();
+        }
     }
 }

@@ -10,110 +10,19 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use kbwatch_proto::journal::JournalRecord;
-use kbwatch_proto::telemetry::{Batch, Outcome, Receipt};
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
-use tokio::task::JoinHandle;
+use kbwatch_proto::telemetry::{Outcome, Receipt};
 use tokio::time::{Instant, Sleep};
 use tracing::{debug, warn};
 
+use super::handover::Handover;
+use super::reply::Reply;
 use crate::Metrics;
-use crate::journal::{AppendError, Entry, Journal};
+use crate::journal::AppendError;
 use crate::metrics::{Answer, Reason, ReceivedBatch};
 use crate::trace::Span;
 
 /// Places that an idle stream keeps: heartbeats come one by one.
 const PLACES_KEPT: usize = 4;
-
-/// What a receipt needs once the batch itself was handed on.
-pub(super) struct Reply {
-    epoch: u64,
-    batch_seq: u64,
-    retry_after_ms: u32,
-}
-
-impl Reply {
-    pub(super) fn to(batch: &Batch, retry_after_ms: u32) -> Self {
-        Self {
-            epoch: batch.epoch,
-            batch_seq: batch.batch_seq,
-            retry_after_ms,
-        }
-    }
-
-    fn receipt(&self, outcome: Outcome) -> Receipt {
-        Receipt {
-            batch_seq: self.batch_seq,
-            epoch: self.epoch,
-            outcome: outcome.into(),
-            ..Receipt::default()
-        }
-    }
-
-    pub(super) fn refused(&self, reason: String) -> Receipt {
-        Receipt {
-            reason,
-            ..self.receipt(Outcome::Refused)
-        }
-    }
-
-    pub(super) fn retry(&self, reason: &str) -> Receipt {
-        self.retry_after(self.retry_after_ms, reason)
-    }
-
-    pub(super) fn retry_after(&self, wait_ms: u32, reason: &str) -> Receipt {
-        Receipt {
-            retry_after_ms: wait_ms,
-            reason: reason.to_owned(),
-            ..self.receipt(Outcome::Retry)
-        }
-    }
-}
-
-/// How a batch on its way is heard of again.
-pub(super) enum Handover {
-    /// The store of this process tells.
-    Told(oneshot::Receiver<()>),
-    /// It waits for a place, or for the brokers.
-    Carried(JoinHandle<Result<(), AppendError>>),
-}
-
-impl Handover {
-    /// Hands a batch on, with its share of what may wait.
-    pub(super) fn of(
-        journal: &Journal,
-        record: JournalRecord,
-        room: OwnedSemaphorePermit,
-        span: Span,
-    ) -> Self {
-        let room = Some(room);
-        if let Journal::Direct(entries) = journal
-            && let Ok(place) = entries.try_reserve()
-        {
-            let (durable, told) = oneshot::channel();
-            place.send(Entry {
-                record,
-                durable,
-                room,
-                span,
-            });
-            return Self::Told(told);
-        }
-        let journal = journal.clone();
-        let carried = async move { journal.append_in(record, room, span).await };
-        Self::Carried(tokio::spawn(carried))
-    }
-
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<(), AppendError>> {
-        let stopped = AppendError::Stopped;
-        match self {
-            Self::Told(told) => Pin::new(told).poll(context).map_err(|_| stopped),
-            Self::Carried(task) => Pin::new(task)
-                .poll(context)
-                .map(|joined| joined.unwrap_or(Err(stopped))),
-        }
-    }
-}
 
 /// One batch that waits.
 pub(super) struct Handed {
@@ -265,6 +174,9 @@ fn answer(handed: Handed, appended: Result<(), AppendError>, metrics: &Metrics) 
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
+
+    use kbwatch_proto::telemetry::Batch;
+    use tokio::sync::oneshot;
 
     use super::*;
 

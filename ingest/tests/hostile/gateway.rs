@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use kbwatch_clickhouse_engine::testing::{TestEngine, engine};
-use kbwatch_ingest::config::{ReceiveConfig, StoreConfig, TlsConfig, TlsVersion};
-use kbwatch_ingest::pki::{Authority, CertifiedKey};
+use kbwatch_ingest::config::{EnrolmentConfig, ReceiveConfig, StoreConfig, TlsConfig, TlsVersion};
+use kbwatch_ingest::pki::{Authority, CertifiedKey, Tokens};
 use kbwatch_ingest::receive::Gate;
 use kbwatch_ingest::store::{self, Feed};
 use kbwatch_ingest::{Journal, Metrics, migrate};
@@ -36,12 +36,14 @@ pub(crate) struct Fort {
     /// Authorities that are trusted too, with lists of their own.
     pub(crate) foreign: Foreign,
     pub(crate) address: SocketAddr,
+    /// Where devices enrol.
+    pub(crate) enrolment: SocketAddr,
     /// Without TLS, for who may only declare itself.
     pub(crate) plain: SocketAddr,
     pub(crate) metrics: Metrics,
     registry: Registry,
     _stop: watch::Sender<bool>,
-    _files: tempfile::TempDir,
+    files: tempfile::TempDir,
 }
 
 impl Fort {
@@ -49,7 +51,8 @@ impl Fort {
         let engine = engine().await;
         migrate(&engine.client()).await.unwrap();
         let files = tempfile::tempdir().unwrap();
-        let (authority, foreign) = (Authority::create("ours").unwrap(), Foreign::make());
+        let authority = Authority::load_or_create(&files.path().join("pki")).unwrap();
+        let foreign = Foreign::make();
         let config = guarded(files.path(), &authority, &foreign);
         let (stop, shutdown) = watch::channel(false);
         let metrics = Metrics::default();
@@ -65,11 +68,14 @@ impl Fort {
         let mut addresses = Vec::new();
         let plain = ReceiveConfig {
             tls: None,
+            enrolment: None,
             ..config.clone()
         };
+        let mut enrolment = None;
         for config in [config, plain] {
             let gate = Gate::open(config).await.unwrap();
             addresses.push(gate.address());
+            enrolment = enrolment.or(gate.enrolment_address());
             tokio::spawn(gate.serve(journal.clone(), metrics.clone(), shutdown.clone()));
         }
         let mut registry = Registry::default();
@@ -79,12 +85,20 @@ impl Fort {
             authority,
             foreign,
             address: addresses[0],
+            enrolment: enrolment.unwrap(),
             plain: addresses[1],
             metrics,
             registry,
             _stop: stop,
-            _files: files,
+            files,
         }
+    }
+
+    /// A token for a device that an operator gave out then, good for a day.
+    pub(crate) fn token(&self, device: &str, then: SystemTime) -> String {
+        let tokens = Tokens::open(&self.files.path().join("pki")).unwrap();
+        let day = Duration::from_hours(24);
+        tokens.give_out(device, None, then, day).unwrap()
     }
 
     /// TLS that trusts the gateway and shows this certificate.
@@ -165,6 +179,11 @@ fn guarded(folder: &std::path::Path, authority: &Authority, foreign: &Foreign) -
             client_ca,
             client_crl: Some(list),
             min_version: TlsVersion::default(),
+        }),
+        enrolment: Some(EnrolmentConfig {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            authority: folder.join("pki"),
+            valid_days: 1,
         }),
         handshake_deadline_ms: 700,
         message_deadline_ms: 700,

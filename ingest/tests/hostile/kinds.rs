@@ -9,7 +9,7 @@ use futures_util::future::LocalBoxFuture;
 
 use crate::device::{Stream, batch};
 use crate::gateway::{ALONE, Counts, Fort, quick_store, resident_kib, until};
-use crate::{connections, envelopes, floods, frames, messages, papers, senders};
+use crate::{connections, enrolling, envelopes, floods, frames, messages, papers, senders};
 
 /// What this process may grow by over one kind, KiB: the bad client's own memory
 /// is in it, and what the allocator keeps.
@@ -128,10 +128,30 @@ fn flooded() -> Vec<Kind> {
         kind("flood of streams", "4 held, then ResourceExhausted", "denials too_many_streams", |f| floods::streams(f).boxed_local()),
         kind("flood of denied streams", "hung up on after 33", "denials invalid_id", |f| floods::denied_streams(f).boxed_local()),
         kind("flood of connections", "8 held", "denials too_many_connections", |f| floods::connections(f).boxed_local()),
-        kind("flood of silent connections", "let someone in", "broken_streams handshake_overdue", |f| floods::silent_connections(f).boxed_local()),
+        kind("flood of silent connections", "let someone in", "broken_streams handshake_overtaken", |f| floods::silent_connections(f).boxed_local()),
         kind("storm of reconnects", "none left", "", |f| floods::reconnects(f).boxed_local()),
-        kind("flood of batches", "Retry", "throttled_batches", |f| floods::batches(f).boxed_local()),
-        kind("flood of bytes", "Retry", "throttled_batches", |f| floods::bytes(f).boxed_local()),
+        kind("flood of batches", "Retry", "throttled_batches device", |f| floods::batches(f).boxed_local()),
+        kind("flood of bytes", "Retry", "throttled_batches device", |f| floods::bytes(f).boxed_local()),
+    ]
+}
+
+#[rustfmt::skip]
+fn enrolled() -> Vec<Kind> {
+    vec![
+        kind("token that nobody gave out", "PermissionDenied", "denials enrol_unknown_token", |f| enrolling::unknown_token(f).boxed_local()),
+        kind("token that is a path", "PermissionDenied", "denials enrol_unknown_token", |f| enrolling::token_that_is_a_path(f).boxed_local()),
+        kind("token used before", "PermissionDenied", "denials enrol_used_token", |f| enrolling::used_token(f).boxed_local()),
+        kind("token that is over", "PermissionDenied", "denials enrol_expired_token", |f| enrolling::expired_token(f).boxed_local()),
+        kind("token of another device", "PermissionDenied", "denials enrol_other_device", |f| enrolling::token_of_another(f).boxed_local()),
+        kind("request without its key", "InvalidArgument", "denials enrol_forged_request", |f| enrolling::forged_request(f).boxed_local()),
+        kind("noise for a request", "InvalidArgument", "denials enrol_no_request", |f| enrolling::noise_for_a_request(f).boxed_local()),
+        kind("unusual key", "InvalidArgument", "denials enrol_weak_key", |f| enrolling::unusual_key(f).boxed_local()),
+        kind("application of a megabyte", "OutOfRange", "", |f| enrolling::application_of_a_megabyte(f).boxed_local()),
+        kind("batches where devices enrol", "Unimplemented", "", |f| enrolling::batches_at_the_counter(f).boxed_local()),
+        kind("plain text where devices enrol", "closed", "broken_streams enrol_handshake", |f| enrolling::plain_text(f).boxed_local()),
+        kind("silence where devices enrol", "closed", "broken_streams enrol_handshake_overdue", |f| enrolling::silence(f).boxed_local()),
+        kind("connections where devices enrol", "closed", "denials enrol_too_many_connections", |f| enrolling::many_connections(f).boxed_local()),
+        kind("flood of guessed tokens", "ResourceExhausted", "denials enrol_too_often", |f| enrolling::guesses(f).boxed_local()),
     ]
 }
 
@@ -180,7 +200,7 @@ async fn every_kind_of_bad_client_is_refused_or_contained_and_counted() {
     let _alone = ALONE.lock().await;
     let fort = Fort::start(quick_store()).await;
     let mut good = fort.device("good").await;
-    let kinds: Vec<Kind> = [shown(), sent(), spoken(), flooded()]
+    let kinds: Vec<Kind> = [shown(), sent(), spoken(), flooded(), enrolled()]
         .into_iter()
         .flatten()
         .collect();

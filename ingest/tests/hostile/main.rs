@@ -7,6 +7,8 @@ mod connections;
 #[path = "../promises/device.rs"]
 mod device;
 #[cfg(test)]
+mod enrolling;
+#[cfg(test)]
 mod envelopes;
 #[cfg(test)]
 mod floods;

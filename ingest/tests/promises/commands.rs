@@ -10,7 +10,7 @@ use kbwatch_clickhouse_engine::testing::{TestEngine, engine};
 use crate::device::{batch, connect, open};
 use crate::gateway::{PATIENCE, until};
 
-fn ingest(arguments: &[&str]) -> Command {
+pub(crate) fn ingest(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kbwatch-ingest"));
     command
         .args(arguments)
@@ -105,6 +105,33 @@ fn pki_makes_what_was_asked_for_and_refuses_ids_that_are_paths() {
 }
 
 #[test]
+fn pki_gives_out_a_token_for_each_device_and_founds_no_authority_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    let token = ["pki", "token", "--folder", path, "--device", "PC-1"];
+    let refused = ingest(&token).output().unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(said(&refused).contains("ca.pem"), "{}", said(&refused));
+    let made = ingest(&["pki", "--folder", path]).output().unwrap();
+    assert!(made.status.success());
+    let list = folder.path().join("devices");
+    std::fs::write(&list, "# tellers\nteller-1\n\nteller-2\n").unwrap();
+    let mut given = ingest(&token);
+    let given = given.arg("--devices").arg(&list).output().unwrap();
+    assert!(given.status.success(), "{}", said(&given));
+    let told = String::from_utf8(given.stdout).unwrap();
+    let lines: Vec<_> = told
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .collect();
+    let ids: Vec<_> = lines.iter().map(|(id, _)| *id).collect();
+    assert_eq!(ids, ["PC-1", "teller-1", "teller-2"]);
+    assert!(lines.iter().all(|(_, token)| token.len() == 32), "{told}");
+    let kept = std::fs::read_dir(folder.path().join("tokens")).unwrap();
+    assert_eq!(kept.count(), 3);
+}
+
+#[test]
 fn a_revocation_says_whose_and_founds_no_authority_in_a_mistyped_folder() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().to_str().unwrap();
@@ -125,7 +152,7 @@ fn a_revocation_says_whose_and_founds_no_authority_in_a_mistyped_folder() {
     assert_eq!(told, format!("revoked CN=pc-1\nlist {path}/crl.pem\n"));
 }
 
-fn free_address() -> SocketAddr {
+pub(crate) fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
@@ -142,7 +169,7 @@ fn page(address: SocketAddr, path: &str) -> String {
     text
 }
 
-fn on(engine: &TestEngine, command: &mut Command) {
+pub(crate) fn on(engine: &TestEngine, command: &mut Command) {
     let connection = engine.connection();
     command
         .env("KBWATCH_CLICKHOUSE_URL", &connection.url)

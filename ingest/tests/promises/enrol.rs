@@ -18,7 +18,8 @@ use crate::hearing::audited;
 
 const DAY: Duration = Duration::from_hours(24);
 
-async fn start() -> River {
+/// A gateway at which devices enrol.
+pub(crate) async fn start() -> River {
     let receive = ReceiveConfig {
         enrolment: Some(EnrolmentConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -32,7 +33,7 @@ async fn start() -> River {
     River::start_on(engine, client, receive).await
 }
 
-fn token(folder: &Path, device: &str) -> String {
+pub(crate) fn token(folder: &Path, device: &str) -> String {
     let now = SystemTime::now();
     let tokens = Tokens::open(folder).unwrap();
     tokens.give_out(device, None, now, DAY).unwrap()

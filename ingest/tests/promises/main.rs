@@ -17,6 +17,8 @@ mod direct;
 #[cfg(test)]
 mod enrol;
 #[cfg(test)]
+mod enrol_client;
+#[cfg(test)]
 mod gateway;
 #[cfg(test)]
 mod hearing;

@@ -18,9 +18,9 @@ use tracing::{debug, warn};
 
 use crate::receive::audit::Audit;
 use crate::receive::guard::Guards;
-use crate::receive::handshake::{ACCEPT_PAUSE, next};
+use crate::receive::handshake::{ACCEPT_PAUSE, handshake, next};
 use crate::receive::identity::Denial;
-use crate::receive::places::Places;
+use crate::receive::places::{Place, Places};
 use crate::receive::presence::{Live, LiveStreams};
 
 /// Handshakes at once.
@@ -75,7 +75,7 @@ pub(super) fn accept(
             let (door, ready) = (door.clone(), ready.clone());
             let number = place.number();
             let task = tokio::spawn(async move {
-                let visitor = door.open(stream, peer).await;
+                let visitor = door.open(stream, peer, &place).await;
                 drop(place);
                 if let Some(visitor) = visitor {
                     // The gateway may have stopped meanwhile.
@@ -97,13 +97,14 @@ struct Door {
 }
 
 impl Door {
-    async fn open(self, stream: TcpStream, peer: SocketAddr) -> Option<Visitor> {
+    async fn open(self, stream: TcpStream, peer: SocketAddr, place: &Place) -> Option<Visitor> {
         let places = self.places(peer)?;
         if let Err(error) = stream.set_nodelay(true) {
             debug!(%error, "a connection keeps its delay");
         }
         let guard = self.guards.guard();
-        match tokio::time::timeout(self.deadline, guard.enrolling.accept(stream)).await {
+        let shaking = handshake(stream, &guard.enrolling, place);
+        match tokio::time::timeout(self.deadline, shaking).await {
             Ok(Ok(stream)) => Some(Visitor {
                 stream,
                 peer,
