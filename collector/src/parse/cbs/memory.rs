@@ -31,9 +31,6 @@ pub(super) struct Memory {
     sessions: VecDeque<Session>,
     /// Names the scan, operation or boot under way.
     pub(super) scan: u64,
-    /// Package that was told last to be removed.
-    #[serde(default)]
-    pub(super) removed: String,
     /// Failure that made a boot roll back.
     pub(super) original_failure: Option<u32>,
     /// Halves of the last session id.

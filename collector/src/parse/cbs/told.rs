@@ -72,6 +72,28 @@ fn an_update_that_cannot_be_removed_is_no_failed_install() {
 }
 
 #[test]
+fn a_package_that_was_only_staged_is_not_installed() {
+    let verdict = format!(
+        "Exec: Processing complete.  Session: 1_2, Package: {PACKAGE} [HRESULT = 0x00000000 - S_OK]"
+    );
+    let staged = change(
+        "current: Staged, original: Absent, target: Staged",
+        "0x0",
+        "Interactive",
+    );
+    let installed = change(
+        "current: Installed, original: Staged, target: Installed",
+        "0x0",
+        "Interactive",
+    );
+    let last = |messages: &[&str]| told(messages).last().map(|event| event.result);
+    assert_eq!(last(&[&staged, &verdict]), Some(EventResult::Info));
+    let both = last(&[&staged, &installed, &verdict]);
+    assert_eq!(both, Some(EventResult::Success));
+    assert_eq!(last(&[&verdict]), Some(EventResult::Success));
+}
+
+#[test]
 fn the_worker_says_what_universal_time_it_is() {
     let events = told(&[
         "Universal Time is: 2023-02-14 22:30:00.345",

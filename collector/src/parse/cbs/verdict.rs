@@ -57,6 +57,10 @@ impl CbsGrammar {
             return;
         };
         event.result = outcome::of_code(code);
+        if event.result == EventResult::Success && self.was_only_staged(&event.package) {
+            // It is at hand now, and as far from being installed as before.
+            event.result = EventResult::Info;
+        }
         self.adopt_orphan(code);
         let verdict = self.open(event);
         push_open(&mut self.verdicts, verdict, report);
@@ -160,7 +164,7 @@ impl CbsGrammar {
         }
         let key = self.change_key(&event);
         self.memory.tell_once(key);
-        self.note_removal(&event);
+        self.note_change(&event);
         self.adopt_orphan(event.hresult.unwrap_or_default());
         report.tell(event);
         true
@@ -177,7 +181,7 @@ impl CbsGrammar {
         if !read_change(&mut event, rest) {
             return false;
         }
-        self.note_removal(&event);
+        self.note_change(&event);
         if event.result == EventResult::Fail {
             self.adopt_orphan(event.hresult.unwrap_or_default());
             let key = self.change_key(&event);
@@ -191,18 +195,31 @@ impl CbsGrammar {
         true
     }
 
-    /// The verdict on a package whose change was a removal says no more of it.
-    fn note_removal(&mut self, event: &UpdateEvent) {
-        if event.phase == Phase::Uninstall {
-            self.memory.removed.clone_from(&event.package);
-        } else if self.memory.removed == event.package {
-            self.memory.removed.clear();
-        }
+    /// The verdict on a package names no states: whether it was removed, or only
+    /// made ready, is what was told of its change in the same operation.
+    fn note_change(&mut self, event: &UpdateEvent) {
+        let change = if event.phase == Phase::Uninstall {
+            "removed"
+        } else if event.target_state == "Staged" {
+            "staged"
+        } else {
+            "in use"
+        };
+        let key = self.memory.key(&[change, &event.package]);
+        self.memory.tell_once(key);
+    }
+
+    fn was_changed(&self, change: &str, package: &str) -> bool {
+        self.memory.was_told(self.memory.key(&[change, package]))
+    }
+
+    fn was_only_staged(&self, package: &str) -> bool {
+        self.was_changed("staged", package) && !self.was_changed("in use", package)
     }
 
     /// Phase of a verdict that names a package and no states.
     fn phase_of(&self, event: &UpdateEvent) -> Phase {
-        if !event.package.is_empty() && self.memory.removed == event.package {
+        if self.was_changed("removed", &event.package) {
             Phase::Uninstall
         } else {
             package::phase(&event.package, &event.identifier, &event.client)

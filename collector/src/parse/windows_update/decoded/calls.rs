@@ -12,6 +12,11 @@ use crate::parse::{outcome, scan};
 /// A download that fails is told by its layers within this time.
 const SAME_FAILURE_MS: i64 = 60_000;
 
+/// Whether a call's error is one of a call of this phase.
+fn is_of(error: &Pending, phase: Phase) -> bool {
+    error.event.phase == phase || error.event.phase == Phase::AppxProvision && phase != Phase::Scan
+}
+
 /// Whether the store asked: its calls are for applications, not for Windows.
 fn is_of_the_store(client: &str) -> bool {
     client.starts_with("Update;") || client.starts_with("Acquisition")
@@ -27,6 +32,9 @@ impl DecodedGrammar {
             return false;
         };
         if self.is_told_again(phase, head) {
+            // Then so is its error.
+            self.call_error
+                .take_if(|(thread, error)| *thread == head.thread || is_of(error, phase));
             return true;
         }
         let mut event = self.begin(head, report, phase, result);
@@ -36,8 +44,8 @@ impl DecodedGrammar {
         if phase != Phase::Scan && is_of_the_store(&event.client) {
             event.phase = Phase::AppxProvision;
         }
-        if let Some(error) = self.call_error.take() {
-            if error.event.phase == phase || error.event.phase == event.phase {
+        if let Some((thread, error)) = self.call_error.take() {
+            if thread == head.thread || is_of(&error, phase) {
                 event.hresult = error.event.hresult;
                 event.client = error.event.client;
             } else {
@@ -89,17 +97,22 @@ impl DecodedGrammar {
         let Some(code) = code.filter(|code| *code != 0) else {
             return;
         };
-        let thread = self.memory.thread(&head.thread).clone();
-        let Ok(phase) = thread.phase.parse() else {
-            let mut calls = self.calls.iter_mut();
-            if let Some((_, open)) = calls.find(|(thread, _)| *thread == head.thread) {
-                open.enrich(|event| event.hresult = event.hresult.or(Some(code)));
-                return;
-            }
-            self.await_counters(code, Phase::Download, head, report);
+        // Threads that tell the counters first tell the code right after them.
+        let mut calls = self.calls.iter_mut();
+        let counted = calls.find(|(thread, open)| {
+            let printed = open.event.printed_at_ms.unwrap_or_default();
+            let again = open.event.hresult == Some(code)
+                && (head.printed_at_ms - printed).abs() <= SAME_CALL_MS;
+            *thread == head.thread
+                && open.event.result == EventResult::Fail
+                && (open.event.hresult.is_none() || again)
+        });
+        if let Some((_, open)) = counted {
+            open.enrich(|event| event.hresult = Some(code));
             return;
-        };
-        self.await_counters(code, phase, head, report);
+        }
+        let phase = self.memory.thread(&head.thread).phase.parse();
+        self.await_counters(code, phase.unwrap_or(Phase::Download), head, report);
     }
 
     pub(super) fn await_counters(
@@ -115,10 +128,8 @@ impl DecodedGrammar {
         if phase != Phase::Scan && is_of_the_store(&event.client) {
             event.phase = Phase::AppxProvision;
         }
-        if let Some(before) =
-            self.call_error
-                .replace(Pending::open(event, self.start, self.ordinal))
-        {
+        let open = Pending::open(event, self.start, self.ordinal);
+        if let Some((_, before)) = self.call_error.replace((head.thread.clone(), open)) {
             before.close(report);
         }
     }
@@ -179,5 +190,43 @@ impl DecodedGrammar {
         put(&mut event, "operation", "search");
         report.tell(event);
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::parse::{FileKind, Origin, TextParser};
+    use kbwatch_proto::words::EventResult;
+
+    /// Codes of the failures that lines of one thread tell.
+    fn failures(texts: &[&str]) -> Vec<Option<u32>> {
+        let origin = Origin {
+            device_id: "pc-1".to_owned(),
+            log: "WindowsUpdate.log".to_owned(),
+        };
+        let (mut parser, mut events) = (TextParser::new(FileKind::WuDecoded, origin), vec![]);
+        for text in texts {
+            let line = format!("2023/01/11 09:10:00.1234567 3752  12076 ComApi          {text}\n");
+            parser.feed(line.as_bytes(), &mut events);
+        }
+        parser.finish(&mut events);
+        let failed = events
+            .iter()
+            .filter(|event| event.result == EventResult::Fail);
+        failed.map(|event| event.hresult).collect()
+    }
+
+    const START: &str = "* START *   Install ClientId = UpdateOrchestrator";
+    const COUNTERS: &str = "Install call complete (succeeded = 0, succeeded with errors = 0, \
+        failed = 1, cancelled = 0, unaccounted = 0";
+    const CODE: &str = "Exit code = 0x00000000; Call error code = 0x80240022";
+
+    #[test]
+    fn a_call_that_failed_is_told_once_whichever_of_its_lines_comes_first() {
+        let code = Some(0x8024_0022);
+        assert_eq!(failures(&[START, CODE, COUNTERS]), [code]);
+        assert_eq!(failures(&[START, COUNTERS, CODE]), [code]);
+        assert_eq!(failures(&[COUNTERS, CODE]), [code]);
+        assert_eq!(failures(&[CODE, COUNTERS, CODE, COUNTERS]), [code]);
     }
 }

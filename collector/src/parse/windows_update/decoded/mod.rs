@@ -67,8 +67,9 @@ pub(crate) struct DecodedGrammar {
     titles: Vec<(String, Pending)>,
     /// Finished calls that wait for word of a reboot.
     calls: Vec<(String, Pending)>,
-    /// A call's error code that waits for the call's counters.
-    call_error: Option<Pending>,
+    /// A call's error code that waits for the call's counters, with the thread
+    /// that told it.
+    call_error: Option<(String, Pending)>,
     memory: Memory,
 }
 
@@ -112,7 +113,7 @@ impl DecodedGrammar {
         for (_, open) in self.titles.drain(..).chain(self.calls.drain(..)) {
             open.close(report);
         }
-        if let Some(open) = self.call_error.take() {
+        if let Some((_, open)) = self.call_error.take() {
             open.close(report);
         }
     }
@@ -122,7 +123,7 @@ impl DecodedGrammar {
         let calls = self.calls.iter().map(|(_, open)| open);
         titles
             .chain(calls)
-            .chain(&self.call_error)
+            .chain(self.call_error.as_ref().map(|(_, open)| open))
             .map(|open| open.start)
             .min()
     }
@@ -148,8 +149,8 @@ impl DecodedGrammar {
         if self
             .call_error
             .as_ref()
-            .is_some_and(|open| now - open.born > PATIENCE)
-            && let Some(open) = self.call_error.take()
+            .is_some_and(|(_, open)| now - open.born > PATIENCE)
+            && let Some((_, open)) = self.call_error.take()
         {
             open.close(report);
         }
