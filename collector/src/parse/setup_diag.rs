@@ -26,6 +26,8 @@ pub(crate) fn is_results(start: &[u8]) -> bool {
     scan::contains(start, b"<SetupDiag")
         || scan::contains(start, b"SetupDiag v")
         || scan::contains(start, b"Matching Profile found:")
+        || scan::contains(start, b"SetupDiag reports ")
+        || scan::contains(start, b"\"ProfileName\"") && scan::contains(start, b"\"ProfileGuid\"")
 }
 
 impl SetupDiagGrammar {
@@ -80,9 +82,13 @@ impl SetupDiagGrammar {
         if !named.is_empty() {
             return Some(named);
         }
-        let rest = scan::after(&self.content, b"Matching Profile found:")?;
-        let name = scan::before(scan::before(rest, b"\n"), b" - ").trim_ascii();
-        (!name.is_empty()).then_some(name)
+        let found = scan::after(&self.content, b"Matching Profile found:")
+            .map(|rest| scan::before(scan::before(rest, b"\n"), b" - "))
+            // A paste has only what the rule says.
+            .or_else(|| scan::after(&self.content, b"SetupDiag reports ").map(first_sentence));
+        found
+            .map(<[u8]>::trim_ascii)
+            .filter(|name| !name.is_empty())
     }
 
     /// What names the run of setup that the result is about; empty where
@@ -104,13 +110,34 @@ impl SetupDiagGrammar {
         let mut open = b"<".to_vec();
         open.extend_from_slice(name);
         open.push(b'>');
-        let rest = scan::after(&self.content, &open).unwrap_or_default();
-        scan::before(rest, b"<").trim_ascii()
+        if let Some(rest) = scan::after(&self.content, &open) {
+            return scan::before(rest, b"<").trim_ascii();
+        }
+        self.member(name)
+    }
+
+    /// Text of a member in a result as JSON; of a list the first.
+    fn member(&self, name: &[u8]) -> &[u8] {
+        let quoted = [b"\"", name, b"\""].concat();
+        let rest = scan::after(&self.content, &quoted).unwrap_or_default();
+        let rest = rest
+            .trim_ascii_start()
+            .strip_prefix(b":")
+            .unwrap_or_default();
+        let rest = rest.trim_ascii_start();
+        let rest = rest.strip_prefix(b"[").unwrap_or(rest).trim_ascii_start();
+        let value = rest.strip_prefix(b"\"").unwrap_or_default();
+        scan::before(value, b"\"").trim_ascii()
     }
 
     pub(crate) fn open_since(&self) -> Option<(u64, u64)> {
         (!self.content.is_empty()).then_some((0, 1))
     }
+}
+
+/// What stands before the first full stop, comma or end of the line.
+fn first_sentence(text: &[u8]) -> &[u8] {
+    scan::lead(text, |byte| !matches!(byte, b'.' | b',' | b'\n'))
 }
 
 /// First failing code with `0x`.
@@ -132,6 +159,32 @@ fn first_code(said: &[u8]) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use crate::parse::{FileKind, Origin, TextParser};
+
+    #[test]
+    fn a_result_is_read_in_every_form() {
+        let code = |text: &str| {
+            let origin = Origin {
+                device_id: "pc-1".to_owned(),
+                log: "SetupDiagResults".to_owned(),
+            };
+            let kind = FileKind::detect(text.as_bytes(), "results");
+            assert_eq!(kind, Some(FileKind::SetupDiag), "{text}");
+            let (mut parser, mut events) = (TextParser::new(FileKind::SetupDiag, origin), vec![]);
+            parser.feed(text.as_bytes(), &mut events);
+            parser.finish(&mut events);
+            events.first().and_then(|event| event.hresult)
+        };
+        for text in [
+            "<SetupDiag>\n<ProfileName>FindRollbackFailure</ProfileName>\n<FailureData>\
+             0x800736cc-0x20003</FailureData>\n</SetupDiag>\n",
+            "{\"ProfileName\": \"FindRollbackFailure\", \"ProfileGuid\": \"1\", \"FailureData\": \
+             [\"Error = 0x800736CC-0x20003\"]}\n",
+            "Matching Profile found: FindRollbackFailure - 3A43C9B5\nError: 0x800736CC-0x20003\n",
+            "Error: SetupDiag reports rollback failure found.\nError: 0x800736CC - 0x20003\n",
+        ] {
+            assert_eq!(code(text), Some(0x8007_36cc), "{text}");
+        }
+    }
 
     #[test]
     fn the_same_rule_in_another_upgrade_is_another_event() {

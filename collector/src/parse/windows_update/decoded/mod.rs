@@ -5,6 +5,7 @@
 //! joined by id, or by the thread that wrote them.
 
 mod calls;
+mod trace;
 mod updates;
 
 use kbwatch_proto::event::UpdateEvent;
@@ -34,6 +35,9 @@ pub(crate) struct Head<'a> {
 impl<'a> Head<'a> {
     /// Takes a line apart; `None` where it is none.
     pub(crate) fn read(line: &'a [u8]) -> Option<Self> {
+        if line.first() == Some(&b'[') {
+            return trace::read(line);
+        }
         let (printed_at_ms, rest) = time::decoded_stamp(line)?;
         let (pid, rest) = word(rest);
         let (tid, rest) = word(rest);
@@ -85,7 +89,8 @@ impl DecodedGrammar {
         self.head.extend_from_slice(line.text);
         self.lose_patience(report);
         if !self.message(&head, report) {
-            report.counts.unknown += u64::from(!is_of_the_agent(head.component));
+            let plain = is_of_the_agent(head.component);
+            report.counts.unknown += u64::from(!plain && self.head.first() != Some(&b'['));
             let failed = head.text.starts_with(b"*FAILED*");
             let code = scan::after(head.text, b"[").and_then(scan::hex_code);
             // What handlers call failed is noise as a rule: the verdicts decide.
