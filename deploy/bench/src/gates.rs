@@ -40,8 +40,13 @@ impl Gate {
         }
     }
 
-    pub(crate) fn met_floor(&self) -> bool {
-        self.meets(self.floor)
+    /// `None` where no case told: nothing was met, and nothing missed.
+    pub(crate) fn met_floor(&self) -> Option<bool> {
+        (self.cases > 0).then(|| self.meets(self.floor))
+    }
+
+    fn met_aim(&self) -> Option<bool> {
+        (self.cases > 0).then(|| self.meets(self.aim))
     }
 
     fn line(&self) -> String {
@@ -49,6 +54,9 @@ impl Gate {
         let rivals: Vec<String> = rivals
             .map(|(name, value)| format!("{name} {value:.3}"))
             .collect();
+        let Some(met) = self.met_floor() else {
+            return format!("{:<34} no case", self.measure);
+        };
         format!(
             "{:<34} {:>8.3} {:>7.3}–{:<7.3} {:>2}{:<7.3} {:>7.3} {:>6} {:>6}   {}",
             self.measure,
@@ -62,7 +70,7 @@ impl Gate {
             },
             self.floor,
             self.aim,
-            if self.met_floor() { "yes" } else { "MISSED" },
+            if met { "yes" } else { "MISSED" },
             self.cases,
             rivals.join(", "),
         )
@@ -139,12 +147,12 @@ struct Document<'a> {
 struct Row<'a> {
     #[serde(flatten)]
     gate: &'a Gate,
-    met_floor: bool,
-    met_aim: bool,
+    met_floor: Option<bool>,
+    met_aim: Option<bool>,
 }
 
 /// Prints the table and writes `target/bench/NAME.json`; says whether every
-/// floor was met.
+/// floor was met for which there was a case, and whether there was any.
 #[expect(clippy::print_stdout, reason = "the table that was asked for")]
 pub(crate) fn publish(name: &str, seed: u64, gates: &[Gate]) -> Result<bool, Failure> {
     println!(
@@ -157,7 +165,7 @@ pub(crate) fn publish(name: &str, seed: u64, gates: &[Gate]) -> Result<bool, Fai
     let row = |gate| Row {
         gate,
         met_floor: gate.met_floor(),
-        met_aim: gate.meets(gate.aim),
+        met_aim: gate.met_aim(),
     };
     let document = Document {
         name,
@@ -170,7 +178,13 @@ pub(crate) fn publish(name: &str, seed: u64, gates: &[Gate]) -> Result<bool, Fai
     fs::create_dir_all(folder)?;
     let path = folder.join(format!("{name}.json"));
     fs::write(path, serde_json::to_vec_pretty(&document)?)?;
-    Ok(gates.iter().all(Gate::met_floor))
+    Ok(all_met(gates))
+}
+
+/// Whether there was a case, and no floor was missed.
+fn all_met(gates: &[Gate]) -> bool {
+    let met: Vec<bool> = gates.iter().filter_map(Gate::met_floor).collect();
+    !met.is_empty() && met.into_iter().all(|met| met)
 }
 
 #[cfg(test)]
@@ -178,6 +192,24 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+
+    #[test]
+    fn a_gate_without_a_case_is_neither_met_nor_missed() {
+        let gate = |ours, cases| Gate {
+            measure: "calls".to_owned(),
+            better: Better::Higher,
+            ours,
+            interval: (0.0, 1.0),
+            rivals: Vec::new(),
+            floor: 0.9,
+            aim: 1.0,
+            cases,
+        };
+        assert!(gate(1.0, 0).line().ends_with("no case"));
+        assert!(!all_met(&[gate(1.0, 0)]));
+        assert!(all_met(&[gate(1.0, 0), gate(0.95, 3)]));
+        assert!(!all_met(&[gate(1.0, 0), gate(0.5, 3)]));
+    }
 
     #[test]
     fn a_superfluous_answer_costs_precision_and_a_missing_one_recall() {

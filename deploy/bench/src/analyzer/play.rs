@@ -110,11 +110,13 @@ impl<'a> Play<'a> {
     }
 
     /// Looks at all moments that the world names. A cluster that was ever called
-    /// stays in the view, closed or not, so the last one tells all.
-    pub(super) fn play_out(&mut self) -> View {
+    /// stays in the view, closed or not, so the last one tells all of them; `each`
+    /// is shown all views.
+    pub(super) fn play_out(&mut self, mut each: impl FnMut(&View)) -> View {
         let mut view = View::default();
         for now_ms in self.world.looks.clone() {
             view = self.look(now_ms);
+            each(&view);
         }
         view
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use kbwatch_analyzer::view::View;
 use kbwatch_simulator::plan::AttemptPlan;
+use kbwatch_simulator::worlds::tries::kb_of;
 use kbwatch_simulator::worlds::truth::Cause;
 use kbwatch_simulator::worlds::{Outside, Scenario, World};
 
@@ -35,6 +36,9 @@ pub(super) struct Tally {
     /// of its devices need.
     pub(super) repairs: usize,
     pub(super) right_at: [usize; 2],
+    /// Devices that an update left dark, by whether the last look says so of
+    /// them; wrong are those of which any look said so that are not.
+    pub(super) dark: Hits,
     /// Devices with an update, and those whose attempts are exactly the plan's.
     pub(super) lineages: usize,
     pub(super) exact_lineages: usize,
@@ -46,12 +50,21 @@ fn is_null(scenario: Scenario) -> bool {
     matches!(scenario, S0 | S7 | S9 | S11 | S14 | S16 | S17)
 }
 
+/// Devices that a look calls dark in a reboot, and the update in which.
+fn said_dark(view: &View) -> BTreeSet<(String, String)> {
+    let dark = view.silent.iter().filter(|one| one.why == "dark_in_reboot");
+    dark.map(|one| (one.device_id.clone(), one.open_kb.clone()))
+        .collect()
+}
+
 impl Tally {
     /// Plays one world.
     pub(super) fn of(world: &World) -> Self {
         let mut play = Play::begin(world);
-        let view = play.play_out();
+        let mut ever_dark = BTreeSet::new();
+        let view = play.play_out(|view| ever_dark.extend(said_dark(view)));
         let mut tally = Self::default();
+        tally.score_dark(world, &view, &ever_dark);
         let theirs = rival_opinions(world);
         tally.score_calls(world, &view, &theirs);
         tally.score_causes(world, &view, &theirs);
@@ -202,6 +215,23 @@ impl Tally {
         }
     }
 
+    fn score_dark(&mut self, world: &World, last: &View, ever: &BTreeSet<(String, String)>) {
+        let kb_of = |id: &String| {
+            let device = world.devices.iter().find(|device| device.id == *id)?;
+            Some((id.clone(), kb_of(device.build, 2).number.to_owned()))
+        };
+        let truth: BTreeSet<(String, String)> = world.truth.dark.iter().filter_map(kb_of).collect();
+        let mut said = said_dark(last);
+        said.retain(|one| truth.contains(one));
+        said.extend(ever.difference(&truth).cloned());
+        if said != truth {
+            let (missed, wrong) = (truth.difference(&said), said.difference(&truth));
+            let (missed, wrong) = (missed.count(), wrong.count());
+            self.note(world, &format!("dark: {missed} missed, {wrong} wrong"));
+        }
+        self.dark.add(&said, &truth);
+    }
+
     fn score_lineage(&mut self, world: &World, play: &Play<'_>) {
         for (device, life) in world.devices.iter().zip(&world.lives) {
             let joined = play.analyzer.attempts(&device.id);
@@ -243,6 +273,7 @@ impl Tally {
         self.notes.extend(other.notes);
         self.misled += other.misled;
         self.repairs += other.repairs;
+        self.dark.merge(other.dark);
         self.lineages += other.lineages;
         self.exact_lineages += other.exact_lineages;
         for (sum, one) in self.right_at.iter_mut().zip(other.right_at) {

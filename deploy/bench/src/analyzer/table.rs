@@ -45,6 +45,17 @@ pub(super) fn gates(tally: &Tally) -> Vec<Gate> {
         (0.99, 1.0),
         (three, repairs),
     ));
+    let dark = tally.dark;
+    gates.push(alone(
+        "dark in reboot, as such: precision",
+        (0.95, 0.99),
+        (dark.right, dark.right + dark.wrong),
+    ));
+    gates.push(alone(
+        "dark in reboot, as such: recall",
+        (0.95, 0.99),
+        (dark.right, dark.right + dark.missed),
+    ));
     let lineages = (count(tally.exact_lineages), count(tally.lineages));
     gates.push(alone("attempt lineage, exact", (0.99, 1.0), lineages));
     gates
@@ -133,6 +144,14 @@ fn f1(measure: &str, limits: Limits, hits: &[Hits]) -> Gate {
         rivals: beside(&values),
         floor: limits.0,
         aim: limits.1,
-        cases: usize::try_from(ours.right + ours.missed).unwrap_or(usize::MAX),
+        cases: cases_of(ours),
     }
+}
+
+/// What there was to say; where there was nothing, what was said all the same
+/// is a case.
+fn cases_of(hits: Hits) -> usize {
+    let all = hits.right + hits.missed;
+    let cases = if all > 0 { all } else { hits.wrong };
+    usize::try_from(cases).unwrap_or(usize::MAX)
 }
