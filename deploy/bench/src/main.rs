@@ -8,6 +8,7 @@
 mod analyzer;
 mod collector;
 mod cpu;
+mod cycle;
 mod evtx;
 mod explain;
 mod gates;
@@ -43,6 +44,9 @@ struct Arguments {
     /// Only this family of the analyzer's worlds, S0 to S17.
     #[arg(long)]
     only: Option<String>,
+    /// Devices of the largest fleet that the cycles are measured over.
+    #[arg(long, default_value_t = 300_000)]
+    devices: u32,
     /// Exit with 3 where a floor is missed.
     #[arg(long)]
     strict: bool,
@@ -83,6 +87,10 @@ const LIST: &[(&str, &str)] = &[
     (
         "river",
         "append to visible: events/s, latency, CPU by stage, on both journals",
+    ),
+    (
+        "cycle",
+        "a look of the analyzer where little changed, beside a look at everything",
     ),
     (
         "analyzer",
@@ -130,6 +138,7 @@ fn measure(name: &str, arguments: &Arguments) -> Option<Result<Measured, Failure
         "receive" => stages::receive(seed),
         "journal" => stages::journal(seed, arguments.kafka.as_deref()),
         "store" => stages::store(seed),
+        "cycle" => cycle::measure(seed, arguments.devices),
         "river" => river::measure(seed, arguments.kafka.as_deref()),
         _ => return None,
     };

@@ -107,7 +107,7 @@ pub(crate) fn commit() -> String {
 #[expect(clippy::print_stdout, reason = "the table that was asked for")]
 pub(crate) fn publish(name: &str, reports: &[Report]) -> Result<bool, Failure> {
     println!(
-        "{:<26} {:>10} {:>10} {:>22} {:>7} {:>6}",
+        "{:<26} {:>10} {:>10} {:>25} {:>7} {:>6}",
         name, "ours", "rival", "ratio (min–max)", "floor", "met"
     );
     for report in reports {
@@ -115,7 +115,7 @@ pub(crate) fn publish(name: &str, reports: &[Report]) -> Result<bool, Failure> {
         let rival: Vec<f64> = report.pairs.iter().map(|pair| pair.rival).collect();
         let unit = report.pairs.first().map_or("", |pair| pair.unit);
         println!(
-            "{:<26} {:>10.3} {:>10.3} {:>6.2} ({:>5.2}–{:>5.2}) {:>10.2} {:>6}   {unit}",
+            "{:<26} {:>10.3} {:>10.3} {:>7.3} ({:>6.3}–{:>6.3}) {:>10.2} {:>6}   {unit}",
             report.case,
             median(&ours),
             median(&rival),
