@@ -267,3 +267,21 @@ fn settings(token: &str, part: &str) -> [(&'static str, String); 4] {
         ("insert_deduplication_token", format!("{token}-{part}")),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_insert_has_more_time_than_a_small_one() {
+        let metrics = Metrics::default();
+        let writer = Writer {
+            client: Client::default(),
+            config: StoreConfig::default(),
+            refused: Refused::new(&metrics),
+            metrics,
+        };
+        assert_eq!(writer.deadline(0), Duration::from_secs(30));
+        assert_eq!(writer.deadline(96 * 1024 * 1024), Duration::from_secs(54));
+    }
+}

@@ -221,3 +221,21 @@ async fn presence_does_not_wait_for_what_devices_read() {
     line.held.notified().await;
     assert_eq!(river.count("v_presence WHERE lag_bytes = 77").await, 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn receipts_do_not_wait_for_what_is_asked_about_presence() {
+    let engine = fresh_database().await;
+    let line = BrokenLine::silent_about(engine.url(), "FROM presence FINAL").await;
+    let client = engine.client().with_url(&line.url);
+    let river = River::start_on(engine, client, ReceiveConfig::default()).await;
+    let mut device = river.device("pc-1").await;
+    device.deliver(batch(1, 0, 40)).await;
+    line.held.notified().await;
+    for seq in 2..=4_u32 {
+        let delivered = device.deliver(batch(u64::from(seq), seq * 40, 40));
+        // Far below the deadline of what hangs.
+        let in_time = tokio::time::timeout(Duration::from_secs(15), delivered);
+        in_time.await.expect("a receipt while presence hangs");
+    }
+    assert_eq!(river.stored().await, 160);
+}

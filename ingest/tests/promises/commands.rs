@@ -270,3 +270,34 @@ async fn dead_letters_are_not_waited_for_when_asked_to_stop() {
         said(&output)
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_only_asked_after_ends_with_two_where_there_is_something_to_do() {
+    let engine = engine().await;
+    let run = |arguments: &[&str]| {
+        let mut command = ingest(arguments);
+        on(&engine, &mut command);
+        let output = command.output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        (output.status.code(), text)
+    };
+    let (code, text) = run(&["migrate", "--dry-run"]);
+    assert_eq!(code, Some(2));
+    assert!(text.contains("-- 0001_update_events\n"), "{text}");
+    assert!(text.contains("CREATE TABLE IF NOT EXISTS update_events"));
+    assert_eq!(run(&["migrate"]), (Some(0), String::new()));
+    let nothing = "-- nothing to do\n".to_owned();
+    assert_eq!(run(&["migrate", "--dry-run"]), (Some(0), nothing));
+    assert_eq!(run(&["rebuild", "--check"]).0, Some(0));
+    let odd = "INSERT INTO codes_seen (hresult, phase) VALUES (5, 'install')";
+    engine.client().query(odd).execute().await.unwrap();
+    let (code, text) = run(&["rebuild", "--check"]);
+    assert_eq!(code, Some(2), "{text}");
+    let (code, text) = run(&["rebuild"]);
+    assert_eq!(code, Some(0));
+    assert!(
+        text.contains("1 codes differ") && text.contains("0 codes"),
+        "{text}"
+    );
+    assert_eq!(run(&["rebuild", "--check"]).0, Some(0));
+}
