@@ -2,7 +2,6 @@
 //! say.
 
 use std::future::Future;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -10,25 +9,23 @@ use std::time::Duration;
 
 use futures_util::Stream;
 use futures_util::future::BoxFuture;
-use kbwatch_proto::journal::{self, JournalRecord};
 use kbwatch_proto::telemetry::{Batch, Receipt};
 use tokio::time::{Instant, Sleep};
 use tonic::{Code, Status, Streaming};
 use tracing::debug;
 
-use super::allowance::{Allowance, TooMuch};
+use super::allowance::TooMuch;
 use super::arrival::Ear;
-use super::connection::Caller;
 use super::decide::check_envelope;
 use super::handover::Handover;
-use super::identity::{Denial, Speaker};
-use super::presence::Live;
+use super::identity::Denial;
 use super::reply::Reply;
+use super::sender::Sender;
 use super::shared::Shared;
 use super::waiting::{Handed, Waiting};
 use crate::metrics::{Answer, Reason};
+use crate::stopped;
 use crate::trace::{Context as Traced, Span};
-use crate::{now_ms, stopped};
 
 /// Bytes of one stream that may wait, whatever its window: two batches of full
 /// size. No stream takes what all share.
@@ -37,20 +34,6 @@ const MAX_WAITING_BYTES: usize = 4 * 1024 * 1024;
 /// For how long a stream is not read whose sender sends too much: being told so
 /// must not cost more than sending.
 const PAUSE: Duration = Duration::from_millis(100);
-
-/// Who is at the other end.
-pub(super) struct Sender {
-    /// Known from the certificate; else pinned by the first batch.
-    pub(super) speaker: Option<Arc<Speaker>>,
-    /// Its place among the streams of its identity, once that is known.
-    pub(super) live: Option<Live>,
-    /// What it may still send, once that is known.
-    pub(super) allowance: Option<Allowance>,
-    pub(super) local: Option<SocketAddr>,
-    pub(super) peer: Option<SocketAddr>,
-    /// Under a certificate.
-    pub(super) caller: Option<Caller>,
-}
 
 pub(super) struct Conversation {
     shared: Arc<Shared>,
@@ -229,7 +212,7 @@ impl Conversation {
         let bytes = batch.payload.len();
         let now = Instant::now();
         let counted = self.shared.metrics.batch_received(bytes);
-        let device_id = match self.identify(&batch, now) {
+        let device_id = match self.sender.identify(&self.shared, &batch, now) {
             Ok(device_id) => device_id,
             Err(denial) => {
                 counted.answered(Answer::Denied);
@@ -261,7 +244,7 @@ impl Conversation {
             return Ok(Some(reply.retry("the gateway is full")));
         };
         let span = self.begin_span(&batch, &device_id);
-        let record = self.record(batch, device_id);
+        let record = self.sender.record(batch, device_id);
         let journal = &self.shared.journal;
         let handed = Handed {
             reply,
@@ -273,32 +256,10 @@ impl Conversation {
         Ok(self.waiting.push(handed, now, context))
     }
 
-    /// Whose events these are; pins the stream's identity at its first batch.
-    fn identify(&mut self, batch: &Batch, now: Instant) -> Result<String, Denial> {
-        let sender = &mut self.sender;
-        let speaker = match &sender.speaker {
-            Some(speaker) => speaker,
-            None => sender.speaker.insert(Arc::new(Speaker::of_declaration(
-                sender.local.map(|address| address.ip()),
-                sender.peer.map(|address| address.ip()),
-                &batch.declared_device,
-            )?)),
-        };
-        if let (None, Some(peer)) = (&sender.live, sender.peer) {
-            sender.live = Some(self.shared.enter(speaker, peer.ip())?);
-        }
-        if sender.allowance.is_none() {
-            sender.allowance = Some(self.shared.allowance(speaker, now.into_std()));
-        }
-        speaker.subject_of(batch)
-    }
-
-    /// Takes bytes off what the sender may send; the error is its waiting time.
+    /// Takes bytes off what the sender may send, and does not listen to it for a
+    /// moment where it sends too much.
     fn spend(&mut self, bytes: usize, now: Instant) -> Result<(), TooMuch> {
-        let Some(allowance) = &self.sender.allowance else {
-            return Ok(());
-        };
-        let spent = allowance.spend(now.into_std(), bytes);
+        let spent = self.sender.spend(bytes, now);
         if let Err(much) = &spent {
             let throttled = &self.shared.metrics.throttled;
             throttled.get_or_create(&Reason { reason: much.by }).inc();
@@ -314,23 +275,5 @@ impl Conversation {
         span.say("batch_seq", batch.batch_seq);
         span.say("events", u64::from(batch.event_count));
         span
-    }
-
-    fn record(&self, batch: Batch, device_id: String) -> JournalRecord {
-        let speaker = self.sender.speaker.as_deref();
-        let peer = self.sender.peer.map(|peer| peer.ip().to_string());
-        let sender_id = speaker
-            .filter(|_| !batch.on_behalf_of.is_empty())
-            .map(|speaker| speaker.device_id.clone());
-        JournalRecord {
-            version: journal::VERSION,
-            batch: Some(batch),
-            device_id,
-            role: speaker.map_or(0, |speaker| speaker.role.into()),
-            received_at_ms: now_ms(),
-            peer: peer.unwrap_or_default(),
-            sender_id: sender_id.unwrap_or_default(),
-            cloned: self.sender.live.as_ref().is_some_and(Live::is_cloned),
-        }
     }
 }

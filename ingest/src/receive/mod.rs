@@ -19,6 +19,7 @@ mod places;
 mod presence;
 mod rate;
 mod reply;
+mod sender;
 mod server;
 mod service;
 mod shared;

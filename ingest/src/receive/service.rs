@@ -18,7 +18,8 @@ use tonic_prost::{ProstCodec, ProstDecoder, ProstEncoder};
 
 use super::arrival::{Ear, Pace, Watched};
 use super::connection::Caller;
-use super::conversation::{Conversation, Sender};
+use super::conversation::Conversation;
+use super::sender::Sender;
 use super::shared::Shared;
 use crate::trace::{Context as Traced, TRACEPARENT};
 
@@ -94,14 +95,7 @@ impl TowerService<Request<Streaming<Batch>>> for Report {
             },
             // Without TLS: only loopback is listened to, and each stream says
             // who speaks.
-            None => Sender {
-                speaker: None,
-                live: None,
-                allowance: None,
-                local: request.local_addr(),
-                peer: request.remote_addr(),
-                caller: None,
-            },
+            None => Sender::declaring(request.local_addr(), request.remote_addr()),
         };
         let traced = request.metadata().get(TRACEPARENT);
         let traced = traced.and_then(|header| Traced::read(header.to_str().ok()?));

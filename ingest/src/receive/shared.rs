@@ -12,9 +12,9 @@ use super::allowance::{Allowance, Limits};
 use super::audit::Audit;
 use super::branches::Branches;
 use super::connection::Caller;
-use super::conversation::Sender;
 use super::identity::{Denial, Speaker};
 use super::presence::{Live, LiveStreams};
+use super::sender::Sender;
 use crate::Metrics;
 use crate::config::ReceiveConfig;
 use crate::journal::Journal;
@@ -68,13 +68,6 @@ impl Shared {
     pub(super) fn meet(&self, caller: &Caller) -> Result<Sender, Denial> {
         let speaker = caller.speaker.clone()?;
         let live = self.enter(&speaker, caller.peer.ip())?;
-        Ok(Sender {
-            speaker: Some(speaker),
-            live: Some(live),
-            allowance: None,
-            local: caller.local,
-            peer: Some(caller.peer),
-            caller: Some(caller.clone()),
-        })
+        Ok(Sender::certified(speaker, live, caller))
     }
 }
