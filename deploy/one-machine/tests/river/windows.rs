@@ -5,6 +5,7 @@ use std::fs;
 use crate::wine::executable;
 
 mod kills;
+mod locks;
 mod service;
 mod servicing_log;
 mod world;

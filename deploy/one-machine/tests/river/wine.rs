@@ -1,6 +1,7 @@
 //! A Windows for tests: wine with a drive C: of its own, where the collector's
 //! real .exe runs.
 
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -10,6 +11,20 @@ const RANDOM_NUMBERS: &str = "#include <windows.h>
 BOOLEAN NTAPI SystemFunction036(PVOID, ULONG);
 __declspec(dllexport) BOOL WINAPI ProcessPrng(PBYTE bytes, SIZE_T len)
 { return SystemFunction036(bytes, (ULONG)len); }
+";
+
+/// Opens a file for itself alone, says so, and lets go when its input ends.
+const HOLDER: &str = "#include <windows.h>
+#include <stdio.h>
+int main(int count, char **words) {
+    if (count < 2 || CreateFileA(words[1], GENERIC_READ, 0, NULL, OPEN_EXISTING, 0, NULL)
+            == INVALID_HANDLE_VALUE)
+        return 1;
+    puts(\"held\");
+    fflush(stdout);
+    getchar();
+    return 0;
+}
 ";
 
 /// A drive C: with the collector on it; everything that runs there ends with
@@ -56,19 +71,45 @@ impl Wine {
         let programs = wine.drive_c().join("kbwatch");
         std::fs::create_dir_all(&programs).unwrap();
         std::fs::copy(exe, programs.join("kbwatch-collector.exe")).unwrap();
-        let source = wine.folder.path().join("random.c");
-        std::fs::write(&source, RANDOM_NUMBERS).unwrap();
-        let built = Command::new("x86_64-w64-mingw32-gcc")
-            .args(["-shared", "-s", "-o"])
-            .arg(programs.join("bcryptprimitives.dll"))
-            .arg(&source)
-            .arg("-ladvapi32")
-            .status()
-            .unwrap();
-        assert!(built.success(), "x86_64-w64-mingw32-gcc: {built}");
+        wine.compile(
+            RANDOM_NUMBERS,
+            &["-shared", "-ladvapi32"],
+            "bcryptprimitives.dll",
+        );
         let mut shell = wine.command("wine");
         wine.person = Some(shell.arg("cmd").stdin(Stdio::piped()).spawn().unwrap());
         wine
+    }
+
+    /// Puts what a piece of C becomes beside the collector.
+    fn compile(&self, text: &str, options: &[&str], name: &str) {
+        let source = self.folder.path().join("source.c");
+        std::fs::write(&source, text).unwrap();
+        let built = Command::new("x86_64-w64-mingw32-gcc")
+            .args(["-s", "-o"])
+            .arg(self.drive_c().join("kbwatch").join(name))
+            .arg(&source)
+            .args(options)
+            .status()
+            .unwrap();
+        assert!(built.success(), "x86_64-w64-mingw32-gcc: {built}");
+    }
+
+    /// Opens a file of this Windows so that nobody else can, until it is dropped.
+    pub(crate) fn hold(&self, file: &str) -> Running {
+        self.compile(HOLDER, &[], "hold.exe");
+        let mut child = self
+            .command("wine")
+            .args([r"C:\kbwatch\hold.exe", file])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = String::new();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        out.read_line(&mut said).unwrap();
+        assert_eq!(said.trim(), "held");
+        Running { child }
     }
 
     /// A program of wine's host side, in this Windows.
@@ -131,7 +172,7 @@ impl Drop for Wine {
     }
 }
 
-/// A collector at work; it is killed when it is dropped.
+/// A program at work; it is killed when it is dropped.
 pub(crate) struct Running {
     child: Child,
 }
