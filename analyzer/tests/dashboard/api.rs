@@ -91,13 +91,15 @@ fn devices_of_a_cluster_come_as_a_file_without_formulas() {
     assert!(answer.body.contains("\"'=HYPERLINK(\"\"http://x\"\")\""));
 }
 
+type Headers<'a> = &'a [(&'a str, &'a str)];
+
 #[test]
 fn decisions_are_taken_from_this_machine_and_from_no_browser() {
     let server = Server::without_database(sample_view::rich(now_ms()));
     let path = "/api/v1/rollouts/2023-01%20production/decisions";
     let sound = r#"{"ring":"ring0","decision":"hold","who":"Li Wei","why":"month end"}"#;
     let kind = ("content-type", "application/json");
-    let cases: [(&str, &[(&str, &str)], u16); 6] = [
+    let cases: [(&str, Headers<'_>, u16); 6] = [
         // Nothing but the database is missing.
         (sound, &[kind], 503),
         (sound, &[("content-type", "text/plain")], 403),
