@@ -7,9 +7,11 @@ use tokio::sync::watch;
 
 use crate::baseline::{BaselineError, import_baseline};
 use crate::dashboard::now_ms;
+use crate::kb::Build;
 use crate::load::plans::read_imports;
 use crate::load::{
-    DeviceList, DeviceTimeline, FoundDevice, LoadError, Reader, TimelineEvent, Traced, TracedDevice,
+    DeviceList, DeviceTimeline, FoundDevice, LoadError, Reader, TimelineEvent, Traced,
+    TracedDevice, WaitingDevice,
 };
 use crate::metrics::Metrics;
 use crate::releases::{
@@ -73,6 +75,20 @@ impl Shared {
             after,
         };
         self.reader.traced(of).await
+    }
+
+    /// Devices that share a cluster's leading cause, those that have tried the
+    /// KB and those that are still to.
+    pub async fn waiting(&self, cluster: &Cluster) -> Result<Vec<WaitingDevice>, LoadError> {
+        let Some(waiting) = &cluster.waiting else {
+            return Ok(Vec::new());
+        };
+        let view = self.view();
+        let status = view.kbs.iter().find(|kb| kb.kb == cluster.kb);
+        let build = status.and_then(|kb| Build::parse(&kb.build));
+        self.reader
+            .sharing(&waiting.facts, &cluster.kb, build)
+            .await
     }
 
     /// Events by their ids (32 hex digits), for evidence; unknown ids are left out.

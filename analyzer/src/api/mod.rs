@@ -37,6 +37,7 @@ pub fn router() -> Router<Arc<Shared>> {
         .route("/api/v1/clusters/{id}", get(cluster))
         .route("/api/v1/clusters/{id}/devices.csv", get(cluster_devices))
         .route("/api/v1/clusters/{id}/tried", get(cluster_tried))
+        .route("/api/v1/clusters/{id}/waiting", get(cluster_waiting))
         .route("/api/v1/rollouts", get(rollouts))
         .route("/api/v1/rollouts/{name}", get(rollout))
         .route("/api/v1/rollouts/{name}/imports", get(imports))
@@ -149,6 +150,14 @@ async fn cluster_tried(
         devices,
     })
     .into_response())
+}
+
+/// Devices that share the leading cause, whether they have tried or not.
+async fn cluster_waiting(State(shared): Web, Path(id): Path<String>) -> Answer {
+    let view = shared.view();
+    let found = view.clusters.iter().find(|cluster| cluster.id == id);
+    let cluster = found.ok_or(NO_CLUSTER)?;
+    Ok(Json(shared.waiting(cluster).await?).into_response())
 }
 
 /// A page of devices.

@@ -16,6 +16,7 @@ mod timeline;
 mod trace;
 mod understood;
 mod unreadable;
+mod waiting;
 
 use std::collections::HashSet;
 
@@ -33,6 +34,7 @@ pub(crate) use trace::Traced;
 pub use trace::{BrokenRecord, MAX_TRACED, TracedDevice};
 pub(crate) use understood::read_understood;
 pub(crate) use unreadable::read_unreadable;
+pub use waiting::WaitingDevice;
 
 /// Devices asked for in one statement: keeps the text of the statement small.
 const DEVICES_PER_QUERY: usize = 1_000;

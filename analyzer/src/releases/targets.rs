@@ -4,15 +4,21 @@
 //! Lists call a device by its id, its host name, its name in a domain or its
 //! account; all of them lead to the id where kbwatch has heard of the device.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod difference;
+mod names;
 
-use serde::Serialize;
+use std::collections::{BTreeSet, HashMap};
+
 use sha2::{Digest, Sha256};
 
 use super::import::ImportRollout;
 use super::table::{List, ListError, Mapping, cell};
 use crate::damage::short_hex;
 use crate::keep::TargetRow;
+pub use difference::Difference;
+pub(super) use difference::difference;
+pub(super) use names::resolve;
+use names::{unit, unit_number};
 
 /// Columns that may name a device, by what writes them: lists of people,
 /// ConfigMgr, WSUS, Active Directory.
@@ -56,9 +62,6 @@ const PATH_IN_DIRECTORY: [&str; 2] = ["distinguishedname", "dn"];
 /// Column of Active Directory; a computer that is off there is no target.
 const ENABLED: [&str; 1] = ["enabled"];
 
-/// Lines of a difference that are shown.
-const SHOWN: usize = 20;
-
 /// A target list.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TargetList {
@@ -66,19 +69,6 @@ pub struct TargetList {
     pub ring: String,
     /// The list.
     pub csv: Vec<u8>,
-}
-
-/// What a new list changes.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub struct Difference {
-    /// Devices that come in.
-    pub added: usize,
-    /// Devices that go.
-    pub removed: usize,
-    /// Devices of which ring or exclusion changes.
-    pub changed: usize,
-    /// Some of them: `+ pc-1 ring0`, `- pc-2 ring0`, `~ pc-3 ring0 -> ring1`.
-    pub some: Vec<String>,
 }
 
 /// Rows of all lists of an import, and how many devices stood there again.
@@ -184,57 +174,6 @@ impl RingFrom {
     }
 }
 
-/// `ou` is the first, `ou2` the second.
-fn unit_number(rest: &str) -> Option<usize> {
-    match rest {
-        "" => Some(1),
-        digits => digits.parse().ok().filter(|nth| *nth > 0),
-    }
-}
-
-/// The n-th `OU=` of a distinguished name, without its escapes (RFC 4514).
-fn unit(path: &str, nth: usize) -> String {
-    let mut parts = vec![String::new()];
-    let mut escaped = false;
-    for c in path.chars() {
-        match c {
-            '\\' if !escaped => escaped = true,
-            ',' if !escaped => parts.push(String::new()),
-            c => {
-                escaped = false;
-                if let Some(part) = parts.last_mut() {
-                    part.push(c);
-                }
-            }
-        }
-    }
-    let mut units = parts.iter().filter_map(|part| {
-        let (key, value) = part.trim().split_once('=')?;
-        key.eq_ignore_ascii_case("ou")
-            .then(|| value.trim().to_owned())
-    });
-    units.nth(nth - 1).unwrap_or_default()
-}
-
-/// The id of a device that a list names somehow: as it stands where nobody
-/// knows it.
-pub(super) fn resolve(text: &str, names: &HashMap<String, String>) -> String {
-    let text = text.trim().to_lowercase();
-    // `BANK\PC-1` and `PC-1$` are accounts, `pc-1.bank.example` is a name.
-    let bare = text
-        .rsplit_once('\\')
-        .map_or(text.as_str(), |(_, name)| name);
-    let bare = bare.trim_end_matches('$');
-    let short = bare.split('.').next().unwrap_or(bare);
-    let known = [text.as_str(), bare, short]
-        .into_iter()
-        .find_map(|name| names.get(name));
-    match known {
-        Some(id) => id.clone(),
-        None => bare.to_owned(),
-    }
-}
-
 /// A reason, or a plain yes; a plain no excludes nobody.
 fn excluded_reason(text: &str) -> String {
     match text.to_lowercase().as_str() {
@@ -253,51 +192,6 @@ pub(super) fn import_id(rows: &[TargetRow]) -> String {
         }
     }
     short_hex(&hash.finalize())
-}
-
-/// What a list changes against the one before.
-pub(super) fn difference(before: &[TargetRow], after: &[TargetRow]) -> Difference {
-    let by_id = |rows: &[TargetRow]| -> BTreeMap<String, (String, bool)> {
-        let line = |row: &TargetRow| {
-            let stands = (row.ring.clone(), !row.excluded.is_empty());
-            (row.device_id.clone(), stands)
-        };
-        rows.iter().map(line).collect()
-    };
-    let (before, after) = (by_id(before), by_id(after));
-    let mut difference = Difference::default();
-    let mut say = |line: String| {
-        if difference.some.len() < SHOWN {
-            difference.some.push(line);
-        }
-    };
-    let told = |(ring, excluded): &(String, bool)| {
-        format!("{ring}{}", if *excluded { " (excluded)" } else { "" })
-    };
-    let (mut added, mut removed, mut changed) = (0, 0, 0);
-    for (id, now) in &after {
-        match before.get(id) {
-            None => {
-                added += 1;
-                say(format!("+ {id} {}", told(now)));
-            }
-            Some(then) if then != now => {
-                changed += 1;
-                say(format!("~ {id} {} -> {}", told(then), told(now)));
-            }
-            Some(_) => {}
-        }
-    }
-    for (id, then) in before.iter().filter(|(id, _)| !after.contains_key(*id)) {
-        removed += 1;
-        say(format!("- {id} {}", told(then)));
-    }
-    Difference {
-        added,
-        removed,
-        changed,
-        ..difference
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! May a ring go on: the verdict, what it rests on, and what a person decided.
 
-use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::Rate;
 
@@ -48,9 +50,14 @@ pub struct RingVerdict {
     /// The figures of this moment.
     pub evidence: RingEvidence,
     /// Every verdict as it was given, newest first; later data change none.
-    pub given: Vec<GivenVerdict>,
+    #[serde(serialize_with = "in_order")]
+    pub given: Vec<Arc<GivenVerdict>>,
     /// What people decided, newest first.
     pub decisions: Vec<Decision>,
+}
+
+fn in_order<S: Serializer>(given: &[Arc<GivenVerdict>], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(given.iter().map(AsRef::as_ref))
 }
 
 /// A verdict as it was given, with its evidence as it stood then.

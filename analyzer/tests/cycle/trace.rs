@@ -7,7 +7,7 @@ use std::sync::Arc;
 use kbwatch_analyzer::{Shared, http};
 use serde_json::Value;
 
-use super::{AnalyzerConfig, Bank, HOUR, incident, now};
+use super::{AnalyzerConfig, Bank, Endpoint, HOUR, incident, now};
 use kbwatch_analyzer::{Analyzer, ImportRollout, import_rollout};
 
 /// Serves the real routes; returns where.
@@ -78,8 +78,16 @@ async fn every_number_of_a_cluster_is_counted_from_devices_and_records() {
     let healed = endpoints.iter().find(|e| e.image == "img-bad").unwrap();
     bank.succeeds(healed, super::KB, now - HOUR);
     bank.facts(healed, 3887, now);
+    // Another shares the image and is still to try.
+    let next = Endpoint {
+        image: "img-bad".into(),
+        ..Endpoint::new(500)
+    };
+    bank.facts(&next, 3770, now - HOUR);
+    bank.heard(&next, now);
     bank.store().await;
-    let lines = endpoints.iter().map(|e| format!("{},{}", e.id, e.ring));
+    let endpoints = endpoints.iter().chain([&next]);
+    let lines = endpoints.map(|e| format!("{},{}", e.id, e.ring));
     let targets: Vec<String> = lines.collect();
     let import = ImportRollout {
         name: "january".into(),
@@ -111,6 +119,8 @@ async fn every_number_of_a_cluster_is_counted_from_devices_and_records() {
     times_are_of_failures(&cluster, &counted);
     causes_are_counts(&cluster, &counted);
     damage_is_in_records(&cluster, &counted);
+    let answer = get(&base, &format!("/api/v1/clusters/{id}/waiting")).await;
+    waiting_is_a_count(&cluster, answer.as_array().unwrap());
     records_can_be_read(&base, &counted).await;
 }
 
@@ -251,6 +261,13 @@ fn damage_is_in_records(cluster: &Value, counted: &Counted) {
         };
         assert_eq!(group["devices"], counted.count(broken));
     }
+}
+
+fn waiting_is_a_count(cluster: &Value, sharing: &[Value]) {
+    assert_eq!(cluster["waiting"]["of"], sharing.len() as u64);
+    let to_try = sharing.iter().filter(|device| device["tried"] == false);
+    assert_eq!(cluster["waiting"]["devices"], to_try.count() as u64);
+    assert_eq!(cluster["waiting"]["devices"], 1);
 }
 
 /// Every device names records, and those of some are read to the last line.

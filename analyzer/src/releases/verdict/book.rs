@@ -5,6 +5,7 @@
 //! whatever later data say.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use clickhouse::Row;
 use serde::{Deserialize, Serialize};
@@ -43,10 +44,24 @@ pub(crate) struct DecisionRow {
     pub(crate) via: String,
 }
 
+/// A verdict as it is kept, and as it is shown.
+#[derive(Debug)]
+struct Given {
+    row: VerdictRow,
+    shown: Arc<GivenVerdict>,
+}
+
+impl Given {
+    fn of(row: VerdictRow) -> Self {
+        let shown = Arc::new(given(&row));
+        Self { row, shown }
+    }
+}
+
 /// All verdicts that were ever given, by rollout and ring.
 #[derive(Debug, Default)]
 pub(crate) struct VerdictBook {
-    given: BTreeMap<(String, String), Vec<VerdictRow>>,
+    given: BTreeMap<(String, String), Vec<Given>>,
     unwritten: Vec<VerdictRow>,
 }
 
@@ -59,8 +74,11 @@ impl VerdictBook {
         for row in rows {
             let key = (row.rollout.clone(), row.ring.clone());
             let of_ring = book.given.entry(key).or_default();
-            if of_ring.last().is_none_or(|last| last.number < row.number) {
-                of_ring.push(row);
+            if of_ring
+                .last()
+                .is_none_or(|last| last.row.number < row.number)
+            {
+                of_ring.push(Given::of(row));
             }
         }
         book
@@ -68,11 +86,11 @@ impl VerdictBook {
 
     /// What was said of a ring last, of the same release.
     pub(crate) fn last(&self, rollout: &str, ring: &str, release: &str) -> Option<Verdict> {
-        let last = self.rows(rollout, ring).last()?;
+        let last = &self.of_ring(rollout, ring).last()?.row;
         (last.release == release).then(|| Verdict::of(&last.verdict))
     }
 
-    fn rows(&self, rollout: &str, ring: &str) -> &[VerdictRow] {
+    fn of_ring(&self, rollout: &str, ring: &str) -> &[Given] {
         let key = (rollout.to_owned(), ring.to_owned());
         self.given.get(&key).map_or(&[], Vec::as_slice)
     }
@@ -87,12 +105,13 @@ impl VerdictBook {
     ) {
         let blamed = evidence.clusters.iter().filter(|one| one.failed_here > 0);
         let clusters: BTreeSet<String> = blamed.map(|one| one.id.clone()).collect();
-        let rows = self
+        let of_ring = self
             .given
             .entry((rollout.to_owned(), ring.to_owned()))
             .or_default();
-        let number = rows.last().map_or(1, |last| last.number + 1);
-        let same = rows.last().is_some_and(|last| {
+        let last = of_ring.last().map(|last| &last.row);
+        let number = last.map_or(1, |last| last.number + 1);
+        let same = last.is_some_and(|last| {
             last.verdict == verdict.as_str()
                 && last.release == evidence.release
                 && last.clusters.iter().eq(clusters.iter())
@@ -112,7 +131,7 @@ impl VerdictBook {
             // Names and numbers always become JSON.
             evidence: serde_json::to_string(evidence).unwrap_or_default(),
         };
-        rows.push(row.clone());
+        of_ring.push(Given::of(row.clone()));
         self.unwritten.push(row);
     }
 
@@ -124,7 +143,7 @@ impl VerdictBook {
         (verdict, evidence): (Verdict, RingEvidence),
         decisions: &[DecisionRow],
     ) -> RingVerdict {
-        let newest_first = self.rows(rollout, ring).iter().rev();
+        let newest_first = self.of_ring(rollout, ring).iter().rev();
         let of_ring = decisions
             .iter()
             .filter(|row| row.rollout == rollout && row.ring == ring);
@@ -134,7 +153,10 @@ impl VerdictBook {
             ring: ring.to_owned(),
             verdict,
             evidence,
-            given: newest_first.take(SHOWN).map(given).collect(),
+            given: newest_first
+                .take(SHOWN)
+                .map(|one| Arc::clone(&one.shown))
+                .collect(),
             decisions,
         }
     }
@@ -192,7 +214,7 @@ mod tests {
     fn shown(book: &VerdictBook) -> Vec<(u32, Verdict, u64)> {
         let now = (Verdict::Watch, RingEvidence::default());
         let given = book.shown("r", "ring0", now, &[]).given;
-        let line = |one: &GivenVerdict| (one.number, one.verdict, one.evidence.settled);
+        let line = |one: &Arc<GivenVerdict>| (one.number, one.verdict, one.evidence.settled);
         given.iter().map(line).collect()
     }
 

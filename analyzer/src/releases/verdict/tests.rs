@@ -9,6 +9,7 @@ use crate::fleet::Fleet;
 use crate::fleet::samples::{HRESULT, KB, failed, succeeded};
 use crate::view::MemberDevice;
 
+const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
 const NOW: i64 = 10 * DAY_MS;
 

@@ -1,5 +1,7 @@
 //! What is said, decided and planned around the sample's rollout.
 
+use std::sync::Arc;
+
 use kbwatch_analyzer::view::{
     ClassCover, Decision, ExceptionLine, Forecast, GivenVerdict, Readiness, RingCluster,
     RingEvidence, RingVerdict, UnreadyDevice, UnreadyReason, Verdict, WindowLine, Witness,
@@ -42,14 +44,14 @@ fn evidence(now_ms: i64, (failed, tried): (u64, u64), blockers: &[&str]) -> Ring
     }
 }
 
-fn given(number: u32, verdict: Verdict, at_ms: i64, evidence: RingEvidence) -> GivenVerdict {
-    GivenVerdict {
+fn given(number: u32, verdict: Verdict, at_ms: i64, evidence: RingEvidence) -> Arc<GivenVerdict> {
+    Arc::new(GivenVerdict {
         number,
         verdict,
         given_at_ms: at_ms,
         code_version: "0.1.0".to_owned(),
         evidence,
-    }
+    })
 }
 
 pub(super) fn verdicts(now_ms: i64) -> Vec<RingVerdict> {
