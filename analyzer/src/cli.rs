@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use kbwatch_analyzer::{AnalyzerConfig, CodeList, explain_csv};
+use kbwatch_analyzer::{
+    Analyzer, AnalyzerConfig, Claim, ClaimError, CodeList, EXIT_CLAIMED, explain_csv,
+};
 use tokio::sync::watch;
 
 use rollout::RolloutAsk;
@@ -31,7 +33,19 @@ pub(crate) struct Command {
 #[derive(Debug, Subcommand)]
 enum Ask {
     /// Look at the fleet over and over; serve pages, API and metrics.
-    Run(ConfigFile),
+    ///
+    /// A database belongs to one analyzer, which knows itself by its folder (the
+    /// setting `state_dir`).
+    /// Exit codes: 64 a configuration that cannot work, 73 the folder is held by
+    /// another process, or the database belongs to another analyzer.
+    Run {
+        #[command(flatten)]
+        config: ConfigFile,
+        /// Replace the analyzer that the database belonged to before; if it
+        /// still runs, it stops at its next look.
+        #[arg(long)]
+        take_over: bool,
+    },
     /// Bring the analyzer's tables up to date and end.
     Migrate {
         /// Print the statements that would be run, and change nothing. Exit code 0
@@ -129,11 +143,12 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
         return Ok(explain(csv, *format));
     }
     let file = match &command.ask {
-        Ask::Run(file) | Ask::Migrate { config: file, .. } => file,
-        Ask::Rollout { ask } => ask.config(),
-        Ask::Baseline {
+        Ask::Run { config, .. }
+        | Ask::Migrate { config, .. }
+        | Ask::Baseline {
             ask: BaselineAsk::Import { config, .. },
         } => config,
+        Ask::Rollout { ask } => ask.config(),
         Ask::Explain { .. } => return Ok(ExitCode::SUCCESS),
     };
     let config = match read_config(file.config.as_deref()) {
@@ -152,8 +167,7 @@ pub(crate) fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
     if let Ask::Migrate { dry_run: true, .. } = command.ask {
         return runtime.block_on(crate::tables::print_plan(&config));
     }
-    runtime.block_on(ask_database(command.ask, config))?;
-    Ok(ExitCode::SUCCESS)
+    runtime.block_on(ask_database(command.ask, config))
 }
 
 fn read_config(path: Option<&Path>) -> Result<AnalyzerConfig, Box<dyn Error>> {
@@ -166,30 +180,41 @@ fn read_config(path: Option<&Path>) -> Result<AnalyzerConfig, Box<dyn Error>> {
     Ok(config)
 }
 
-async fn ask_database(ask: Ask, config: AnalyzerConfig) -> Result<(), Box<dyn Error>> {
+async fn ask_database(ask: Ask, config: AnalyzerConfig) -> Result<ExitCode, Box<dyn Error>> {
     let client = config.client();
     let now_ms = jiff::Timestamp::now().as_millisecond();
     let schema = kbwatch_analyzer::schema(&config.clickhouse.cluster);
     schema.apply(&client).await?;
     match ask {
-        Ask::Run(_) => serve(config, client).await,
+        Ask::Run { take_over, .. } => return serve(config, client, take_over).await,
         Ask::Rollout { ask } => {
             let told = ask.answer(&client, now_ms).await?;
             writeln!(std::io::stdout(), "{told}")?;
-            Ok(())
         }
         Ask::Baseline {
             ask: BaselineAsk::Import { list, .. },
         } => {
             let known = list.import(&client, now_ms).await?;
             tracing::info!(known, "imported the baseline");
-            Ok(())
         }
-        Ask::Migrate { .. } | Ask::Explain { .. } => Ok(()),
+        Ask::Migrate { .. } | Ask::Explain { .. } => {}
     }
+    Ok(ExitCode::SUCCESS)
 }
 
-async fn serve(config: AnalyzerConfig, client: clickhouse::Client) -> Result<(), Box<dyn Error>> {
+async fn serve(
+    config: AnalyzerConfig,
+    client: clickhouse::Client,
+    take_over: bool,
+) -> Result<ExitCode, Box<dyn Error>> {
+    let claim = match Claim::take(&config.state_dir, &client, take_over).await {
+        Ok(claim) => claim,
+        Err(error @ (ClaimError::Load(_) | ClaimError::Keep(_))) => return Err(error.into()),
+        Err(error) => {
+            tracing::error!(error = chain(&error), "the database is not this analyzer's");
+            return Ok(ExitCode::from(EXIT_CLAIMED));
+        }
+    };
     let listener = tokio::net::TcpListener::bind(&config.listen).await?;
     tracing::info!(listen = config.listen, "serving pages, API and metrics");
     let (stop, stopped) = watch::channel(false);
@@ -197,8 +222,9 @@ async fn serve(config: AnalyzerConfig, client: clickhouse::Client) -> Result<(),
         asked_to_stop().await;
         stop.send_replace(true);
     });
-    kbwatch_analyzer::run(config, client, listener, stopped).await?;
-    Ok(())
+    let analyzer = Analyzer::open(config, client).holding(claim);
+    kbwatch_analyzer::run(analyzer, listener, stopped).await?;
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn asked_to_stop() {

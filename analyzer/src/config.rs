@@ -1,5 +1,7 @@
 //! What can be set, its defaults, and why one would change them.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 /// Settings of the analyzer; every key has a default.
@@ -10,6 +12,8 @@ pub struct AnalyzerConfig {
     pub listen: String,
     /// What links in alerts begin with.
     pub public_url: String,
+    /// Folder of this analyzer alone; see [`crate::Claim`].
+    pub state_dir: PathBuf,
     /// Milliseconds between the begins of two cycles.
     pub cycle_ms: u64,
     /// Seconds before the newest row that a cycle reads again.
@@ -93,6 +97,7 @@ impl Default for AnalyzerConfig {
         Self {
             listen: "127.0.0.1:8080".into(),
             public_url: "http://127.0.0.1:8080".into(),
+            state_dir: "/var/lib/kbwatch-analyzer".into(),
             cycle_ms: 2_000,
             overlap_s: 30,
             window_days: 120,
@@ -152,6 +157,13 @@ impl AnalyzerConfig {
                 "listen",
                 &self.listen,
                 "give an address and a port, 127.0.0.1:8080",
+            );
+        }
+        if self.state_dir.as_os_str().is_empty() {
+            return refuse(
+                "state_dir",
+                &"",
+                "name a folder that is this analyzer's alone",
             );
         }
         if !(self.alpha > 0.0 && self.alpha < 0.5) {

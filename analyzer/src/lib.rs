@@ -8,6 +8,7 @@ pub mod attempts;
 mod baseline;
 mod board;
 mod causes;
+mod claim;
 mod clusters;
 pub mod config;
 mod damage;

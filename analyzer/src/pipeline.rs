@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::claim::{Claim, Owner};
 use crate::clusters::Answers;
 use crate::config::AnalyzerConfig;
 use crate::fleet::Fleet;
@@ -38,6 +39,12 @@ pub enum AnalyzerError {
     /// What was found could not be kept.
     #[error("could not keep what was found")]
     Keep(#[from] KeepError),
+    /// The database belongs to another analyzer now: stop.
+    #[error(
+        "the analyzer with the folder {} on {:?} took the database over",
+        .0.folder.display(), .0.host
+    )]
+    TakenOver(Owner),
     /// The web face ended: stop.
     #[error("could not serve the web face")]
     Serve(#[source] std::io::Error),
@@ -50,6 +57,7 @@ pub enum AnalyzerError {
 pub struct Analyzer {
     config: AnalyzerConfig,
     client: clickhouse::Client,
+    claim: Option<Claim>,
     shared: Arc<Shared>,
     cycle: u64,
     loader: Loader,
@@ -109,7 +117,15 @@ impl Analyzer {
             sources_at_ms: None,
             config,
             client,
+            claim: None,
         }
+    }
+
+    /// Looks for as long as the database belongs to this one.
+    #[must_use]
+    pub fn holding(mut self, claim: Claim) -> Self {
+        self.claim = Some(claim);
+        self
     }
 
     /// For the web face.
@@ -131,6 +147,9 @@ impl Analyzer {
         let fleet = &mut self.fleet;
         let loaded = self.loader.load(fleet, &mut self.kbs, now_ms).await?;
         let declared = read_declared(&self.client).await?;
+        if let Some(other) = self.claim.as_ref().and_then(|c| c.lost(&declared.state)) {
+            return Err(AnalyzerError::TakenOver(other));
+        }
         let birth_ms = read_birth(&self.client).await?;
         mind.rollouts.refresh(&self.client, &declared).await?;
         mind.codes.take_over(&declared.known_codes);
@@ -205,13 +224,11 @@ async fn wake(config: &AnalyzerConfig, client: &clickhouse::Client) -> Result<Mi
 ///
 /// `listener` is bound by the caller, so that a test may take a free port.
 pub async fn run(
-    config: AnalyzerConfig,
-    client: clickhouse::Client,
+    analyzer: Analyzer,
     listener: tokio::net::TcpListener,
     shutdown: watch::Receiver<bool>,
 ) -> Result<(), AnalyzerError> {
-    let pause = Duration::from_millis(config.cycle_ms);
-    let analyzer = Analyzer::open(config, client);
+    let pause = Duration::from_millis(analyzer.config.cycle_ms);
     let router = crate::http::router(analyzer.shared());
     let mut stop = shutdown.clone();
     let router = router.into_make_service_with_connect_info::<SocketAddr>();
@@ -225,7 +242,7 @@ pub async fn run(
 /// them would go on showing its last picture.
 async fn watch_both(
     served: impl Future<Output = std::io::Result<()>>,
-    mut cycles: JoinHandle<()>,
+    mut cycles: JoinHandle<Result<(), AnalyzerError>>,
 ) -> Result<(), AnalyzerError> {
     let mut served = std::pin::pin!(served);
     tokio::select! {
@@ -233,9 +250,12 @@ async fn watch_both(
             cycles.abort();
             return outcome.map_err(AnalyzerError::Serve);
         }
-        ended = &mut cycles => if let Err(died) = ended {
-            tracing::error!(error = %died, "the cycles died");
-            return Err(AnalyzerError::Cycles(died));
+        ended = &mut cycles => match ended {
+            Ok(ended) => ended?,
+            Err(died) => {
+                tracing::error!(error = %died, "the cycles died");
+                return Err(AnalyzerError::Cycles(died));
+            }
         },
     }
     // The cycles ended because they were asked to, and so will the web face.
@@ -243,16 +263,23 @@ async fn watch_both(
 }
 
 /// Looks at the fleet over and over; a look that fails is tried again.
-async fn cycles(mut analyzer: Analyzer, pause: Duration, mut shutdown: watch::Receiver<bool>) {
+async fn cycles(
+    mut analyzer: Analyzer,
+    pause: Duration,
+    mut shutdown: watch::Receiver<bool>,
+) -> Result<(), AnalyzerError> {
     let mut ticks = tokio::time::interval(pause);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
-            _ = shutdown.wait_for(|stop| *stop) => return,
+            _ = shutdown.wait_for(|stop| *stop) => return Ok(()),
         }
         let now_ms = jiff::Timestamp::now().as_millisecond();
         if let Err(error) = analyzer.cycle(now_ms).await {
+            if matches!(error, AnalyzerError::TakenOver(_)) {
+                return Err(error);
+            }
             let source = std::error::Error::source(&error).map(ToString::to_string);
             tracing::warn!(%error, source, "could not look at the fleet");
         }
@@ -272,7 +299,7 @@ mod tests {
 
     #[tokio::test]
     async fn cycles_that_end_as_asked_leave_the_end_to_the_web_face() {
-        let ended = tokio::spawn(async {});
+        let ended = tokio::spawn(async { Ok(()) });
         let outcome = watch_both(async { Ok(()) }, ended).await;
         assert!(outcome.is_ok());
     }

@@ -69,7 +69,7 @@ pub(crate) async fn read_declared(client: &clickhouse::Client) -> Result<Declare
         releases: all(client, "releases").await?,
         rollouts: all(client, "rollouts").await?,
         depots: read_depots(client).await?,
-        state: all(client, "analyzer_state").await?,
+        state: read_state(client).await?,
         known_codes: client
             .query("SELECT ?fields FROM failure_codes FINAL WHERE standing = 'baseline'")
             .fetch_all()
@@ -79,6 +79,11 @@ pub(crate) async fn read_declared(client: &clickhouse::Client) -> Result<Declare
         exceptions: read_exceptions(client).await?,
         windows: read_windows(client).await?,
     })
+}
+
+/// Facts about the analyzer itself.
+pub(crate) async fn read_state(client: &clickhouse::Client) -> Result<Vec<StateRow>, LoadError> {
+    all(client, "analyzer_state").await
 }
 
 /// Depots that may serve.

@@ -66,6 +66,9 @@ pub struct Up {
     /// Settings; see deploy/config/kbwatch.toml for every key.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Replace the analyzer that the database of --clickhouse belonged to before.
+    #[arg(long)]
+    pub take_over: bool,
 }
 
 /// Say what update logs tell, in plain words, and hand them to a running river.

@@ -35,8 +35,13 @@ pub struct RiverConfig {
     pub store: StoreConfig,
     /// The journal between them.
     pub kafka: KafkaConfig,
-    /// The analyzer. Its `listen` and `clickhouse` are those above.
+    /// The analyzer. Its `listen` and `clickhouse` are those above, and its
+    /// `state_dir` lies in the data folder.
     pub analyzer: AnalyzerConfig,
+    /// Whoever else's analyzer the database belonged to, it is replaced; asked
+    /// for at each start, never kept.
+    #[serde(skip)]
+    pub take_over: bool,
 }
 
 /// Which database.
@@ -69,6 +74,7 @@ impl Default for RiverConfig {
             store: StoreConfig::default(),
             kafka: KafkaConfig::default(),
             analyzer: AnalyzerConfig::default(),
+            take_over: false,
         }
     }
 }
@@ -166,6 +172,13 @@ impl RiverConfig {
                 key: "analyzer.clickhouse",
                 value: self.analyzer.clickhouse.url.clone(),
                 remedy: "remove it; clickhouse.url holds for all stages",
+            });
+        }
+        if self.analyzer.state_dir != plain.state_dir {
+            return Err(ConfigError::Impossible {
+                key: "analyzer.state_dir",
+                value: self.analyzer.state_dir.display().to_string(),
+                remedy: "remove it; it lies in the data folder",
             });
         }
         if !(64..=1_048_576).contains(&self.clickhouse.memory_mb) {
@@ -269,6 +282,7 @@ mod tests {
         // Set above for all stages, and refused here.
         analyzer.remove("listen");
         analyzer.remove("clickhouse");
+        analyzer.remove("state_dir");
         assert_eq!(from_file, from_code);
     }
 

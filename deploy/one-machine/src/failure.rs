@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use kbwatch_analyzer::ClaimError;
 use kbwatch_clickhouse_engine::{DataFolderError, EngineError};
 use kbwatch_ingest::journal::JournalError;
 use kbwatch_ingest::receive::ReceiveError;
@@ -17,6 +18,9 @@ pub enum RiverError {
     /// Choose or free a folder.
     #[error(transparent)]
     DataFolder(#[from] DataFolderError),
+    /// Stop the other analyzer, or take over from it.
+    #[error(transparent)]
+    Claim(#[from] ClaimError),
     /// Install or free what the database needs.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -69,9 +73,13 @@ impl RiverError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Config(_) | Self::Receive(ReceiveError::Config(_)) => 64,
-            Self::DataFolder(_) => 73,
+            Self::DataFolder(_)
+            | Self::Claim(
+                ClaimError::InUse(_) | ClaimError::NotWritable { .. } | ClaimError::Owned(_),
+            ) => kbwatch_analyzer::EXIT_CLAIMED,
             Self::Engine(error) => error.exit_code(),
-            Self::Database { .. }
+            Self::Claim(ClaimError::Load(_) | ClaimError::Keep(_))
+            | Self::Database { .. }
             | Self::Journal(_)
             | Self::Listen { .. }
             | Self::Pki(_)

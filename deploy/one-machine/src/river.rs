@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kbwatch_analyzer::view::View;
-use kbwatch_analyzer::{Analyzer, AnalyzerConfig, Shared};
+use kbwatch_analyzer::{Analyzer, AnalyzerConfig, AnalyzerError, Claim, Shared};
 use kbwatch_clickhouse_engine::{Connection, DataFolder, Engine, EngineConfig};
 use kbwatch_ingest::pki::Authority;
 use kbwatch_ingest::receive::Gate;
@@ -63,6 +63,9 @@ impl River {
         let (listener, http) = listen(config.http).await?;
         let (engine, connection) = database(config, data).await?;
         migrate(&connection).await?;
+        // A server that was named may have another river's analyzer already.
+        let own = data.join("analyzer");
+        let claim = Claim::take(&own, &connection.client(), config.take_over).await?;
         let reach = Reach::open(data, &connection).map_err(|source| RiverError::Database {
             attempted: "write its address into the data folder",
             source: source.into(),
@@ -73,7 +76,7 @@ impl River {
         // that it hands on to. They stop the other way round, so that nothing
         // comes in that would be left behind.
         let mut stages = Stages::new();
-        let shared = start_analyzer(&mut stages, config, &connection, http);
+        let shared = start_analyzer(&mut stages, config, (&connection, claim), http);
         let journal = start_store(&mut stages, config, &connection, &metrics).await?;
         start_pages(&mut stages, listener, &shared, &metrics, journal.clone());
         stages.start("receive", {
@@ -224,7 +227,7 @@ async fn start_store(
 fn start_analyzer(
     stages: &mut Stages,
     config: &RiverConfig,
-    connection: &Connection,
+    (connection, claim): (&Connection, Claim),
     http: SocketAddr,
 ) -> Arc<Shared> {
     let mut settings = config.analyzer.clone();
@@ -232,7 +235,7 @@ fn start_analyzer(
         settings.public_url = format!("http://{http}");
     }
     let pause = Duration::from_millis(settings.cycle_ms);
-    let analyzer = Analyzer::open(settings, connection.client());
+    let analyzer = Analyzer::open(settings, connection.client()).holding(claim);
     let shared = analyzer.shared();
     stages.start("analyzer", move |stop| look_again(analyzer, pause, stop));
     shared
@@ -243,7 +246,7 @@ async fn look_again(
     mut analyzer: Analyzer,
     pause: Duration,
     mut stop: watch::Receiver<bool>,
-) -> Result<(), std::convert::Infallible> {
+) -> Result<(), AnalyzerError> {
     let mut ticks = tokio::time::interval(pause);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -253,6 +256,9 @@ async fn look_again(
         }
         let now_ms = jiff::Timestamp::now().as_millisecond();
         if let Err(error) = analyzer.cycle(now_ms).await {
+            if matches!(error, AnalyzerError::TakenOver(_)) {
+                return Err(error);
+            }
             tracing::warn!(error = chain(&error), "could not look at the fleet");
         }
     }

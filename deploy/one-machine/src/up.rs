@@ -73,6 +73,7 @@ fn settings(args: &Up) -> Result<RiverConfig, RiverError> {
     if let Some(brokers) = &args.kafka {
         brokers.clone_into(&mut config.kafka.brokers);
     }
+    config.take_over = args.take_over;
     config.check()?;
     Ok(config)
 }
