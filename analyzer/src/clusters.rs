@@ -1,6 +1,8 @@
 //! What is said of a cluster: members, damage, causes, remedy.
 
+mod cures;
 mod outside;
+mod remedy;
 #[cfg(test)]
 mod rings;
 mod waiting;
@@ -14,17 +16,18 @@ use kbwatch_proto::words::Phase;
 use crate::attempts::{Attempt, Outcome};
 use crate::board::{Board, Standing};
 use crate::causes::{Explained, Tried, explain};
-use crate::damage::{DeviceDamage, group};
 use crate::find::{Ending, Signal};
 use crate::fleet::Fleet;
 use crate::judge::{Sight, life_of};
 use crate::kb::KbTable;
 use crate::keep::ClusterRow;
 use crate::picture::series;
-use crate::remedy::{Depot, Situation, Trouble, remedy};
-use crate::view::{CauseCandidate, Cluster, DamageGroup, MemberDevice, Remedy};
+use crate::remedy::Depot;
+use crate::view::{Cluster, MemberDevice};
 
+use self::cures::cures;
 use self::outside::outside;
+use self::remedy::{damage, remedy_for};
 use self::waiting::waiting;
 
 /// Facts that people ask for beside a member.
@@ -202,6 +205,7 @@ pub(crate) fn describe(
             &failing,
             around,
         ),
+        cures: cures(&ever, board.kb, ending),
         damage,
         causes: explained.causes.clone(),
         exonerated: explained.exonerated.clone(),
@@ -257,47 +261,4 @@ fn member(standing: &Standing<'_>, at_ms: i64, ending: Ending, fleet: &Fleet) ->
         evidence,
         facts: shown,
     }
-}
-
-fn damage(ever: &[&Standing<'_>], ending: Ending) -> Vec<DamageGroup> {
-    let devices: Vec<DeviceDamage<'_>> = ever
-        .iter()
-        .map(|standing| DeviceDamage {
-            broken: standing.failures(ending).flat_map(|a| &a.broken).collect(),
-        })
-        .collect();
-    group(&devices)
-}
-
-fn remedy_for(
-    board: &Board<'_>,
-    ending: Ending,
-    (damage, causes): (&[DamageGroup], &[CauseCandidate]),
-    ever: &[&Standing<'_>],
-    failing: &[usize],
-    around: Around<'_>,
-) -> Remedy {
-    let trouble = Trouble {
-        kb: board.kb,
-        build: board.build,
-        hresult: ending.hresult,
-        damage,
-        broken: ever
-            .iter()
-            .flat_map(|standing| standing.failures(ending))
-            .flat_map(|attempt| &attempt.broken)
-            .collect(),
-        kbs: around.kbs,
-    };
-    let situation = Situation {
-        fleet: around.fleet,
-        kb: board.kb,
-        failing,
-        depots: around.depots,
-        donors: around.donors,
-        suspect: causes.first().map(|cause| &cause.facts),
-        now_ms: around.now_ms,
-        presence_limit_ms: around.presence_limit_ms,
-    };
-    remedy(&trouble, &situation)
 }

@@ -39,6 +39,7 @@ mod understood;
 pub mod view;
 
 pub use baseline::{BaselineError, import_baseline};
+pub use claim::{Claim, ClaimError, EXIT_CLAIMED, Owner};
 pub use config::{AnalyzerConfig, ConfigError, VerdictRules};
 pub use explain::{Cause, ExplainError, explain_csv};
 pub use lists::{CodeList, DecisionWords, ExceptionWords, ListRefused, RolloutList, WindowList};

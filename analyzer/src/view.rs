@@ -5,6 +5,7 @@
 //! the name says otherwise.
 
 mod cluster;
+mod cure;
 mod plan;
 mod readiness;
 mod rollout;
@@ -20,6 +21,7 @@ pub use cluster::{
     CauseCandidate, Cluster, DamageGroup, DamagedFile, Exonerated, Life, MemberDevice, Remedy,
     RemedyStep, RepairSource, Said, Waiting,
 };
+pub use cure::{Cure, CureEvidence, HealRate};
 pub use plan::{ExceptionLine, Forecast, WindowLine};
 pub use readiness::{Readiness, UnreadyDevice, UnreadyReason};
 pub use rollout::{RolloutRows, RolloutStatus};

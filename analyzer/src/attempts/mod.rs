@@ -9,6 +9,7 @@ mod build;
 mod damage;
 mod join;
 mod record;
+mod repairs;
 mod settle;
 mod sign;
 #[cfg(test)]
@@ -18,6 +19,7 @@ mod verify;
 pub(crate) use damage::is_damage;
 pub use join::{Knowledge, Level, join};
 pub use record::Record;
+pub(crate) use repairs::{Repair, repairs};
 pub use settle::{Clock, final_code, settle};
 pub(crate) use sign::switched_off_at;
 

@@ -20,27 +20,27 @@ pub(crate) fn real(count: u64) -> f64 {
 
 /// `failed ÷ tried` with its 95 % interval after Wilson; nothing tried: 0 to 1.
 pub(crate) fn wilson(failed: u64, tried: u64) -> Rate {
-    if tried == 0 {
-        return Rate {
-            failed,
-            tried,
-            value: 0.0,
-            low: 0.0,
-            high: 1.0,
-        };
-    }
-    let n = real(tried);
-    let p = real(failed) / n;
-    let z2 = Z95 * Z95;
-    let centre = (p + z2 / (2.0 * n)) / (1.0 + z2 / n);
-    let half = Z95 / (1.0 + z2 / n) * (p * (1.0 - p) / n + z2 / (4.0 * n * n)).sqrt();
+    let (value, low, high) = wilson_of(real(failed), real(tried));
     Rate {
         failed,
         tried,
-        value: p,
-        low: (centre - half).max(0.0),
-        high: (centre + half).min(1.0),
+        value,
+        low,
+        high,
     }
+}
+
+/// `hits ÷ cases` with its 95 % interval after Wilson; without a case 0, 0 to 1.
+pub(crate) fn wilson_of(hits: f64, cases: f64) -> (f64, f64, f64) {
+    if cases <= 0.0 {
+        return (0.0, 0.0, 1.0);
+    }
+    let p = (hits / cases).clamp(0.0, 1.0);
+    let z2 = Z95 * Z95;
+    let centre = (p + z2 / (2.0 * cases)) / (1.0 + z2 / cases);
+    let spread = p * (1.0 - p) / cases + z2 / (4.0 * cases * cases);
+    let half = Z95 / (1.0 + z2 / cases) * spread.sqrt();
+    (p, (centre - half).max(0.0), (centre + half).min(1.0))
 }
 
 /// Upper bound of a rate, at the one-sided point `z`, of which `seen` cases were seen in `exposure`

@@ -289,6 +289,7 @@ fn forget(fleet: &mut Fleet, ids: Option<&[String]>) -> Vec<usize> {
             device.kbs.clear();
             device.corrupt_at_ms = None;
             device.corrupt_evidence.clear();
+            device.repairs.clear();
             device.off_at_ms = None;
             device.events = 0;
         }

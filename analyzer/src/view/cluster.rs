@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::Point;
+use super::{Cure, Point};
 
 /// Stage in the life of a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Default)]
@@ -74,6 +74,8 @@ pub struct Cluster {
     pub exonerated: Vec<Exonerated>,
     /// What to do.
     pub remedy: Remedy,
+    /// What was tried, and whether it healed.
+    pub cures: Vec<Cure>,
     /// Devices by the hour in which each first failed so.
     pub series: Vec<Point>,
     /// Devices that share the leading cause and have not tried the KB yet;

@@ -1,6 +1,7 @@
 //! Clusters: which devices fail in one way, what is broken, what they share,
 //! what to run.
 
+mod cures;
 mod damage;
 mod devices;
 pub(super) mod remedy;
@@ -126,6 +127,8 @@ pub(super) fn page(cluster: &Cluster, view: &View, reader: &Reader) -> Markup {
             (remedy::steps(cluster, reader))
             h3 { (text::SOURCES.of(lang)) }
             (remedy::sources(cluster, reader))
+            h3 { (text::CURES.of(lang)) }
+            (cures::table(cluster, reader))
         }
         @if cluster.series.iter().any(|point| point.failed > 0) {
             section {

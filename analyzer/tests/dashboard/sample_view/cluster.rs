@@ -1,8 +1,8 @@
 //! The open cluster of one golden image, and a closed one.
 
 use kbwatch_analyzer::view::{
-    CauseCandidate, Cluster, DamageGroup, DamagedFile, Exonerated, Life, MemberDevice, Point,
-    Remedy, RemedyStep, RepairSource, Said, Waiting,
+    CauseCandidate, Cluster, Cure, CureEvidence, DamageGroup, DamagedFile, Exonerated, HealRate,
+    Life, MemberDevice, Point, Remedy, RemedyStep, RepairSource, Said, Waiting,
 };
 
 use super::{CLUSTER, DAY, HOUR, KB, MINUTE, facts};
@@ -105,6 +105,29 @@ fn remedy() -> Remedy {
     }
 }
 
+fn cure(now_ms: i64) -> Cure {
+    let share = |devices, healed, value, (low, high)| HealRate {
+        devices,
+        healed,
+        value,
+        low,
+        high,
+    };
+    Cure {
+        what: "restore_health".to_owned(),
+        devices: 9,
+        waiting: 2,
+        after: share(7, 6.0, 0.857, (0.487, 0.974)),
+        untreated: Some(share(38, 4.0, 0.105, (0.042, 0.241))),
+        evidence: vec![CureEvidence {
+            device_id: "tlr-0088-02".to_owned(),
+            at_ms: now_ms - 5 * HOUR,
+            outcome: "succeeded".to_owned(),
+            evidence: vec!["00".repeat(16)],
+        }],
+    }
+}
+
 pub(super) fn open_cluster(now_ms: i64) -> Cluster {
     let growth = (0..=38)
         .map(|i| Point {
@@ -172,6 +195,7 @@ pub(super) fn open_cluster(now_ms: i64) -> Cluster {
             ],
         }],
         remedy: remedy(),
+        cures: vec![cure(now_ms)],
         series: growth,
         waiting: Some(Waiting {
             facts: facts(&[("image", "img-teller-2022b")]),

@@ -5,6 +5,7 @@
 //! from update events to what a page would show. The seeds of a run are its
 //! own, so no figure stems from worlds that anything was tuned on.
 
+mod cures;
 mod play;
 mod rivals;
 mod said;
@@ -53,7 +54,7 @@ pub(crate) struct Course<'a> {
     pub(crate) seed: u64,
     /// Part of all worlds, in percent.
     pub(crate) percent: u64,
-    /// Only this family, by name, or `shift`.
+    /// Only this family, by name, `cures` or `shift`.
     pub(crate) only: Option<&'a str>,
 }
 
@@ -70,6 +71,10 @@ pub(crate) fn measure(course: Course<'_>) -> Vec<Gate> {
     let tally = play_all(&plan);
     tell_misses(&tally.notes);
     let mut gates = table::gates(&tally);
+    if course.only.is_none_or(|only| only == "cures") {
+        let worlds = (cures::WORLDS * course.percent).div_ceil(100);
+        gates.extend(cures::gates(course.first_seed(), worlds));
+    }
     if course.only.is_none_or(|only| only == "shift") {
         let streams = (STREAMS * course.percent).div_ceil(100);
         gates.push(shift::gate(course.first_seed(), streams));

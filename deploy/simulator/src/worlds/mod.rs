@@ -5,6 +5,7 @@
 //! comes from the plan and never from what was told. [`World::news`] gives what
 //! each device sends and when it arrives.
 
+pub mod cures;
 mod draft;
 pub mod estate;
 mod ladder;

@@ -51,7 +51,17 @@ pub(super) fn draw(seed: u64) -> World {
     }
     blame(&draft, &dooms, REVERSE_DELTA, &mut truth);
     let facts = BTreeMap::from([("image".to_owned(), image)]);
-    truth.causes.insert((REVERSE_DELTA, facts));
+    // An image of all who get an update cannot be told from the update.
+    let told = truth.bad.iter().any(|kb| {
+        let mut gets = draft
+            .devices
+            .iter()
+            .filter(|d| kb_of(d.build, 2).number == *kb);
+        gets.any(|device| !device.has(&facts))
+    });
+    if told {
+        truth.causes.insert((REVERSE_DELTA, facts));
+    }
     draft.roll_out(2, &dooms);
     let shares = shares(&mut draft.dice);
     // One in fifty devices may serve, whatever it is.
