@@ -21,7 +21,7 @@ static NEXT_EVENT: AtomicU64 = AtomicU64::new(1);
 /// Rows that wait to be written.
 pub(crate) struct Bank {
     pub(crate) engine: TestEngine,
-    events: Vec<Value>,
+    pub(crate) events: Vec<Value>,
     facts: Vec<Value>,
     presence: Vec<Value>,
 }
