@@ -119,6 +119,7 @@ async fn every_number_of_a_cluster_is_counted_from_devices_and_records() {
     times_are_of_failures(&cluster, &counted);
     causes_are_counts(&cluster, &counted);
     damage_is_in_records(&cluster, &counted);
+    cures_are_counts(&cluster, &counted);
     let answer = get(&base, &format!("/api/v1/clusters/{id}/waiting")).await;
     waiting_is_a_count(&cluster, answer.as_array().unwrap());
     records_can_be_read(&base, &counted).await;
@@ -127,7 +128,7 @@ async fn every_number_of_a_cluster_is_counted_from_devices_and_records() {
 /// Paths of numbers that the checks below count anew, and those that are worked
 /// out of them: a ratio with its interval, a chance, the usual rate.
 fn traces(path: &str) -> bool {
-    const COUNTED: [&str; 23] = [
+    const COUNTED: [&str; 28] = [
         "/failed",
         "/ever_failed",
         "/healed",
@@ -151,14 +152,27 @@ fn traces(path: &str) -> bool {
         "/waiting/of",
         "/called_at_ms",
         "/remedy/sources/#/tier",
+        "/cures/#/devices",
+        "/cures/#/waiting",
+        "/cures/#/after/devices",
+        "/cures/#/after/healed",
+        "/cures/#/evidence/#/at_ms",
     ];
-    const WORKED_OUT: [&str; 6] = [
+    const WORKED_OUT: [&str; 14] = [
         "/usual_rate",
         "/p_value",
         "/causes/#/risk_ratio",
         "/causes/#/interval/#",
         "/exonerated/#/crude_risk_ratio",
         "/exonerated/#/adjusted_risk_ratio",
+        "/cures/#/after/value",
+        "/cures/#/after/low",
+        "/cures/#/after/high",
+        "/cures/#/untreated/devices",
+        "/cures/#/untreated/healed",
+        "/cures/#/untreated/value",
+        "/cures/#/untreated/low",
+        "/cures/#/untreated/high",
     ];
     COUNTED.contains(&path) || WORKED_OUT.contains(&path)
 }
@@ -260,6 +274,28 @@ fn damage_is_in_records(cluster: &Value, counted: &Counted) {
             Counted::ever(device) && records.iter().any(|record| record["file"] == file)
         };
         assert_eq!(group["devices"], counted.count(broken));
+    }
+}
+
+/// What was tried is counted from the devices that are named with it.
+fn cures_are_counts(cluster: &Value, counted: &Counted) {
+    let cures = cluster["cures"].as_array().unwrap();
+    assert!(!cures.is_empty());
+    for cure in cures {
+        let named = cure["evidence"].as_array().unwrap();
+        let with = |outcome: &str| named.iter().filter(|one| one["outcome"] == outcome).count();
+        assert_eq!(cure["devices"], named.len() as u64, "{cure}");
+        assert_eq!(cure["waiting"], with("") as u64, "{cure}");
+        assert_eq!(cure["after"]["devices"], (named.len() - with("")) as u64);
+        let healed = u32::try_from(with("succeeded")).unwrap();
+        assert_eq!(cure["after"]["healed"].as_f64(), Some(f64::from(healed)));
+        for one in named {
+            let is_it = |device: &&Value| device["device_id"] == one["device_id"];
+            let device = counted.0.iter().find(is_it).unwrap();
+            assert!(Counted::ever(device), "{one}");
+            let first_failed_at_ms = device["failed_at_ms"][0].as_i64();
+            assert!(one["at_ms"].as_i64() >= first_failed_at_ms, "{one}");
+        }
     }
 }
 
