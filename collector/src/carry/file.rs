@@ -1,6 +1,7 @@
 //! The file that is carried: sealed pieces of many devices, one after the
 //! other. A piece that was cut, when the stick was pulled out too early, ends
-//! the reading and costs no piece before it.
+//! the reading and costs no piece before it; one that is damaged in the middle
+//! costs no other.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
@@ -32,7 +33,14 @@ impl CarryWriter {
             file.write_all(HEAD)?;
         } else {
             let mut reader = CarryReader::open(path)?;
-            while let Some(Ok(_)) = reader.next_piece() {}
+            while let Some(piece) = reader.next_piece() {
+                match piece {
+                    // A damaged piece is whole all the same: those behind it count.
+                    Ok(_) | Err(PieceError::Damaged) => {}
+                    Err(PieceError::Cut) => break,
+                    Err(error) => return Err(error.into()),
+                }
+            }
             file.set_len(reader.whole)?;
             file.seek(SeekFrom::Start(reader.whole))?;
         }
@@ -67,9 +75,11 @@ impl CarryReader {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let mut reader = BufReader::new(File::open(path)?);
         let mut head = [0; HEAD.len()];
-        reader.read_exact(&mut head)?;
-        if head != HEAD {
-            return Err(io::Error::other("it is no carry file"));
+        let read = reader.read_exact(&mut head);
+        if read.is_err() || head != HEAD {
+            return Err(io::Error::other(
+                "it is no whole carry file: name another one, or remove this one",
+            ));
         }
         Ok(Self {
             reader,
@@ -77,33 +87,68 @@ impl CarryReader {
         })
     }
 
-    /// The next piece; an error is the last thing that it gives.
-    pub(super) fn next_piece(&mut self) -> Option<io::Result<Sealed>> {
+    /// The next piece. Behind a damaged one there may be more; any other error
+    /// is the last thing that it gives.
+    pub(super) fn next_piece(&mut self) -> Option<Result<Sealed, PieceError>> {
         let mut len = [0; 4];
         match self.reader.read(&mut len[..1]) {
             Ok(0) => return None,
             Ok(_) => {}
-            Err(error) => return Some(Err(error)),
+            Err(error) => return Some(Err(error.into())),
         }
         Some(self.read_piece(len))
     }
 
-    fn read_piece(&mut self, mut len: [u8; 4]) -> io::Result<Sealed> {
+    fn read_piece(&mut self, mut len: [u8; 4]) -> Result<Sealed, PieceError> {
         self.reader.read_exact(&mut len[1..])?;
         let len = u32::from_le_bytes(len);
         if len > MAX_PIECE_LEN {
-            return Err(io::Error::other("a piece over 64 MiB"));
+            return Err(PieceError::TooLong);
         }
         let mut bytes = Vec::new();
         let read = (&mut self.reader)
             .take(len.into())
             .read_to_end(&mut bytes)?;
         if read < len as usize {
-            return Err(io::ErrorKind::UnexpectedEof.into());
+            return Err(PieceError::Cut);
         }
-        let sealed = Sealed::decode(&*bytes).map_err(io::Error::other)?;
         self.whole += 4 + u64::from(len);
-        Ok(sealed)
+        Sealed::decode(&*bytes).map_err(|_| PieceError::Damaged)
+    }
+}
+
+/// Why a piece cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum PieceError {
+    /// The file ends within it: the stick was pulled out too early.
+    #[error("a piece was cut: carry it once more")]
+    Cut,
+    /// It has its length and no meaning.
+    #[error("a piece is damaged: carry it once more")]
+    Damaged,
+    /// Its length cannot be right, and nothing behind it can be found.
+    #[error("a piece is damaged, and what is behind it cannot be found: use another file")]
+    TooLong,
+    /// The file cannot be read.
+    #[error(transparent)]
+    Read(io::Error),
+}
+
+impl From<io::Error> for PieceError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::UnexpectedEof => Self::Cut,
+            _ => Self::Read(error),
+        }
+    }
+}
+
+impl From<PieceError> for io::Error {
+    fn from(error: PieceError) -> Self {
+        match error {
+            PieceError::Read(error) => error,
+            other => Self::other(other),
+        }
     }
 }
 
@@ -118,16 +163,18 @@ mod tests {
         }
     }
 
+    /// What can be read, and whether something cannot.
     fn bodies(path: &Path) -> (Vec<u8>, bool) {
         let mut reader = CarryReader::open(path).unwrap();
-        let mut found = Vec::new();
+        let (mut found, mut fails) = (Vec::new(), false);
         while let Some(piece) = reader.next_piece() {
-            let Ok(piece) = piece else {
-                return (found, true);
-            };
-            found.push(piece.body[0]);
+            match piece {
+                Ok(piece) => found.push(piece.body[0]),
+                Err(PieceError::Damaged) => fails = true,
+                Err(_) => return (found, true),
+            }
         }
-        (found, false)
+        (found, fails)
     }
 
     #[test]
@@ -157,6 +204,39 @@ mod tests {
         let mut writer = CarryWriter::open(&path).unwrap();
         writer.append(&piece(3)).unwrap();
         assert_eq!(bodies(&path), (vec![1, 3], false));
+    }
+
+    #[test]
+    fn a_damaged_piece_costs_no_piece_behind_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("carry.kbw");
+        let mut writer = CarryWriter::open(&path).unwrap();
+        for n in 1..=3 {
+            writer.append(&piece(n)).unwrap();
+        }
+        writer.finish().unwrap();
+        let mut bytes = std::fs::read(&path).unwrap();
+        let second = HEAD.len() + 4 + piece(1).encode_to_vec().len() + 4;
+        bytes[second] = 0xff;
+        std::fs::write(&path, bytes).unwrap();
+        let mut writer = CarryWriter::open(&path).unwrap();
+        writer.append(&piece(4)).unwrap();
+        assert_eq!(bodies(&path), (vec![1, 3, 4], true));
+    }
+
+    #[test]
+    fn a_file_whose_pieces_cannot_be_found_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("carry.kbw");
+        let mut writer = CarryWriter::open(&path).unwrap();
+        writer.append(&piece(1)).unwrap();
+        writer.append(&piece(2)).unwrap();
+        writer.finish().unwrap();
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[HEAD.len() + 3] = 0xff;
+        std::fs::write(&path, &bytes).unwrap();
+        assert!(CarryWriter::open(&path).is_err());
+        assert_eq!(std::fs::read(&path).unwrap(), bytes);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use kbwatch_proto::telemetry::{Batch, Outcome, Receipt};
 use prost::Message;
 
 use super::CarryError;
-use super::file::{CarryReader, CarryWriter};
+use super::file::{CarryReader, CarryWriter, PieceError};
 use super::seal::{SealError, Signer, Verifier};
 use crate::config::CollectorConfig;
 use crate::parse::clip;
@@ -83,6 +83,10 @@ pub async fn import(config: &CollectorConfig, from: &Path) -> Result<Delivered, 
     while let Some(piece) = reader.next_piece() {
         let sealed = match piece {
             Ok(sealed) => sealed,
+            Err(error @ PieceError::Damaged) => {
+                delivered.left_out.push(error.to_string());
+                continue;
+            }
             Err(error) => {
                 delivered
                     .left_out

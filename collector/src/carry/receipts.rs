@@ -9,7 +9,7 @@ use kbwatch_proto::carry::{CarriedReceipts, Kind};
 use prost::Message;
 
 use super::CarryError;
-use super::file::CarryReader;
+use super::file::{CarryReader, PieceError};
 use super::seal::Verifier;
 use crate::config::{CollectorConfig, TlsConfig};
 use crate::refused::RefusedFolder;
@@ -40,7 +40,14 @@ pub(super) fn take_receipts(
     let mut reader = CarryReader::open(path).map_err(failed)?;
     let mut taken = Taken::default();
     while let Some(piece) = reader.next_piece() {
-        let sealed = piece.map_err(failed)?;
+        let sealed = match piece {
+            Ok(sealed) => sealed,
+            Err(error @ PieceError::Damaged) => {
+                tracing::warn!(path = %path.display(), %error, "receipts are left out");
+                continue;
+            }
+            Err(error) => return Err(failed(error.into())),
+        };
         if sealed.kind() != Kind::Receipts {
             continue;
         }
