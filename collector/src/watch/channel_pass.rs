@@ -56,6 +56,11 @@ pub(crate) struct Taken {
 }
 
 impl ChannelPass {
+    /// This process has looked at nothing yet.
+    pub(crate) fn is_first(&self) -> bool {
+        self.looked_at == 0
+    }
+
     /// What there is to do, by the last record that was carried and the newest
     /// that the channel holds, each 0 without one.
     pub(crate) fn todo(&mut self, carried: u64, newest: u64) -> Todo {
@@ -180,8 +185,10 @@ mod tests {
         let mut pass = ChannelPass::default();
         assert_eq!(pass.todo(0, 0), Todo::Nothing);
         assert_eq!(pass.todo(40, 50), Todo::Behind(40));
+        assert!(pass.is_first());
         let taken = take(|| Ok(None));
         pass.end(50, taken.has_more).unwrap();
+        assert!(!pass.is_first());
         // Nobody of interest wrote 41 to 50: they are not looked at again.
         assert_eq!(pass.todo(40, 50), Todo::Nothing);
         assert_eq!(pass.todo(40, 51), Todo::Behind(50));

@@ -9,6 +9,8 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 const FILE_NAME: &str = "events.xml";
 const OLD_NAME: &str = "events.old.xml";
 const NOTE_NAME: &str = "events.json";
@@ -16,13 +18,34 @@ const NOTE_NAME: &str = "events.json";
 /// Length at which another file begins; the one before is kept until then.
 const MAX_LEN: u64 = 8 * 1024 * 1024;
 
+/// A record, by its number, and by when it was written: a channel that was
+/// cleared gives the number to another one.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Carried {
+    pub(crate) id: u64,
+    /// As the record prints it.
+    pub(crate) written_at: String,
+}
+
+impl Carried {
+    fn of(id: u64, xml: &str) -> Self {
+        let written_at = written_at(xml).unwrap_or_default().to_owned();
+        Self { id, written_at }
+    }
+
+    /// Whether what the channel holds under this number is another record.
+    pub(crate) fn is_other(&self, xml: &str) -> bool {
+        *self != Self::of(self.id, xml)
+    }
+}
+
 /// The file, and what it holds of each channel.
 #[derive(Debug)]
 pub(crate) struct ChannelSpool {
     folder: PathBuf,
     path: PathBuf,
-    /// Number of the last record carried, by channel.
-    last: BTreeMap<String, u64>,
+    /// The last record carried, by channel.
+    last: BTreeMap<String, Carried>,
     max_len: u64,
 }
 
@@ -47,9 +70,9 @@ impl ChannelSpool {
         state_dir.join(FILE_NAME)
     }
 
-    /// Number of the last record carried; 0 before the first.
-    pub(crate) fn last(&self, channel: &str) -> u64 {
-        self.last.get(channel).copied().unwrap_or(0)
+    /// The last record carried; its number is 0 before the first.
+    pub(crate) fn last(&self, channel: &str) -> Carried {
+        self.last.get(channel).cloned().unwrap_or_default()
     }
 
     /// The channel numbers its records anew.
@@ -59,7 +82,7 @@ impl ChannelSpool {
 
     /// Adds records, by number and XML, and notes the highest number.
     pub(crate) fn append(&mut self, channel: &str, records: &[(u64, String)]) -> io::Result<()> {
-        let Some(highest) = records.iter().map(|(id, _)| *id).max() else {
+        let Some((id, xml)) = records.iter().max_by_key(|(id, _)| *id) else {
             return Ok(());
         };
         if fs::metadata(&self.path).is_ok_and(|found| found.len() > self.max_len) {
@@ -78,7 +101,7 @@ impl ChannelSpool {
         file.write_all(text.as_bytes())?;
         // The note must not be on the disk before the records are.
         file.sync_data()?;
-        self.last.insert(channel.to_owned(), highest);
+        self.last.insert(channel.to_owned(), Carried::of(*id, xml));
         let fresh = self.folder.join("events.json.new");
         fs::write(&fresh, serde_json::to_vec(&self.last)?)?;
         fs::rename(&fresh, self.folder.join(NOTE_NAME))
@@ -90,6 +113,13 @@ pub(crate) fn record_id(xml: &str) -> Option<u64> {
     let (_, rest) = xml.split_once("<EventRecordID>")?;
     let (number, _) = rest.split_once("</EventRecordID>")?;
     number.trim().parse().ok()
+}
+
+/// When a record was written, as it prints it.
+fn written_at(xml: &str) -> Option<&str> {
+    let (_, rest) = xml.split_once("SystemTime=")?;
+    let quote = rest.chars().next()?;
+    rest.strip_prefix(quote)?.split(quote).next()
 }
 
 #[cfg(test)]
@@ -109,8 +139,8 @@ mod tests {
         spool.append("System", &[record(7), record(9)]).unwrap();
         spool.append("Setup", &[record(3)]).unwrap();
         let again = ChannelSpool::open(folder.path());
-        assert_eq!((again.last("System"), again.last("Setup")), (9, 3));
-        assert_eq!(again.last("Security"), 0);
+        assert_eq!((again.last("System").id, again.last("Setup").id), (9, 3));
+        assert_eq!(again.last("Security").id, 0);
         let text = fs::read_to_string(&again.path).unwrap();
         assert_eq!(text.lines().filter(|line| !line.is_empty()).count(), 3);
     }
@@ -149,7 +179,25 @@ mod tests {
         let mut spool = ChannelSpool::open(folder.path());
         spool.append("System", &[record(7)]).unwrap();
         spool.forget("System");
-        assert_eq!(spool.last("System"), 0);
+        assert_eq!(spool.last("System"), Carried::default());
+    }
+
+    #[test]
+    fn a_number_that_was_given_again_is_another_record() {
+        let written = |at: &str| {
+            format!(
+                "<Event><System><TimeCreated SystemTime='{at}'/>\
+                 <EventRecordID>7</EventRecordID></System></Event>"
+            )
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let mut spool = ChannelSpool::open(folder.path());
+        let first = written("2023-02-14T03:00:00.1234567Z");
+        spool.append("System", &[(7, first.clone())]).unwrap();
+        let carried = ChannelSpool::open(folder.path()).last("System");
+        assert!(!carried.is_other(&first));
+        assert!(!carried.is_other(&first.replace('\'', "\"")));
+        assert!(carried.is_other(&written("2023-02-15T03:00:00.1234567Z")));
     }
 
     #[test]

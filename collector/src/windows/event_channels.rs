@@ -14,7 +14,7 @@ use crate::config::CollectorConfig;
 use crate::run::now_ms;
 use crate::watch::channel_board::ChannelBoard;
 use crate::watch::channel_pass::{ChannelPass, Todo, behind, take};
-use crate::watch::channel_spool::{ChannelSpool, record_id};
+use crate::watch::channel_spool::{Carried, ChannelSpool, record_id};
 
 /// What is read.
 const CHANNELS: [&str; 3] = [
@@ -89,7 +89,12 @@ fn carry_channel(
     history_days: u32,
 ) -> io::Result<bool> {
     let newest = newest(channel)?;
-    let after = match pass.todo(spool.last(channel), newest) {
+    let carried = spool.last(channel);
+    if carried.id > 0 && pass.is_first() && is_other(channel, &carried)? {
+        tracing::warn!(channel, "event log was cleared, reading it anew");
+        spool.forget(channel);
+    }
+    let after = match pass.todo(spool.last(channel).id, newest) {
         Todo::Nothing => return Ok(false),
         Todo::Behind(after) => after,
         Todo::Anew => {
@@ -103,6 +108,16 @@ fn carry_channel(
     // What cannot be kept is asked for again.
     spool.append(channel, &taken.records)?;
     pass.end(newest, taken.has_more)
+}
+
+/// Whether another record has the number of the one carried last: the channel
+/// was cleared while nobody looked, and has grown past that number again.
+fn is_other(channel: &str, carried: &Carried) -> io::Result<bool> {
+    let xpath = format!("*[System[EventRecordID={}]]", carried.id);
+    let mut query = Query::open(channel, &xpath, Order::OldestFirst)?;
+    // Without any it was overwritten, as old records are.
+    let found = query.next()?.filter(|xml| !xml.is_empty());
+    Ok(found.is_some_and(|xml| carried.is_other(&xml)))
 }
 
 /// Channels that cannot be read, and why.

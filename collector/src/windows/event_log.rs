@@ -6,9 +6,12 @@
 #![expect(unsafe_code, reason = "the event log has no safe interface")]
 
 use std::io;
+use std::ops::RangeInclusive;
 use std::ptr;
 
-use windows_sys::Win32::Foundation::{ERROR_INSUFFICIENT_BUFFER, ERROR_NO_MORE_ITEMS};
+use windows_sys::Win32::Foundation::{
+    ERROR_INSUFFICIENT_BUFFER, ERROR_INVALID_DATA, ERROR_NO_MORE_ITEMS,
+};
 use windows_sys::Win32::System::EventLog::{
     EVT_HANDLE, EvtClose, EvtNext, EvtQuery, EvtQueryChannelPath, EvtQueryForwardDirection,
     EvtQueryReverseDirection, EvtRender, EvtRenderEventXml,
@@ -19,6 +22,10 @@ const PATIENCE_MS: u32 = 5_000;
 
 /// Longest record that is taken, in bytes of UTF-16.
 const MAX_RECORD_LEN: u32 = 256 * 1024;
+
+/// Errors of the event log's own (winerror.h): broken records, and publishers
+/// whose manifest is gone.
+const EVENT_LOG_ERRORS: RangeInclusive<u32> = 15_000..=15_099;
 
 /// In which order records come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,8 +72,8 @@ impl Query {
         Ok(Self(Handle(handle)))
     }
 
-    /// The next record as XML, until there is none. One that is too long is
-    /// empty.
+    /// The next record as XML, until there is none. One that is too long, or that
+    /// the event log cannot tell, is empty.
     pub(super) fn next(&mut self) -> io::Result<Option<String>> {
         let mut event: EVT_HANDLE = 0;
         let mut returned = 0;
@@ -91,8 +98,22 @@ impl Query {
         if returned == 0 {
             return Ok(None);
         }
-        render(&Handle(event)).map(Some)
+        match render(&Handle(event)) {
+            Ok(xml) => Ok(Some(xml)),
+            // It would hold up all records behind it for good.
+            Err(error) if is_of_record(&error) => {
+                tracing::warn!(%error, "the event log cannot tell a record, which is left out");
+                Ok(Some(String::new()))
+            }
+            Err(error) => Err(error),
+        }
     }
+}
+
+/// Whether a record itself is at fault, not the service or the memory.
+fn is_of_record(error: &io::Error) -> bool {
+    let code = error.raw_os_error().map(i32::cast_unsigned);
+    code.is_some_and(|code| code == ERROR_INVALID_DATA || EVENT_LOG_ERRORS.contains(&code))
 }
 
 fn render(event: &Handle) -> io::Result<String> {

@@ -85,8 +85,6 @@ fn serve(_arguments: Vec<OsString>) {
             }
         });
     });
-    // What is left at a stop goes again at the next start: no failure.
-    let code = if code == 1 { 0 } else { code };
     tell(handle, ServiceState::Stopped, code);
 }
 
