@@ -6,7 +6,7 @@ use kbwatch_proto::telemetry::Batch;
 use kbwatch_proto::words::TimeSource;
 
 use crate::config::CollectorConfig;
-use crate::zone::DeviceZone;
+use crate::zone::{DeviceZone, WallClock};
 
 /// Seals contents for one device and one start of the process.
 #[derive(Debug)]
@@ -49,22 +49,11 @@ impl Packer {
 
     /// Gives events their times.
     pub(crate) fn date(&self, events: &mut [UpdateEvent], now_ms: i64) {
+        let clock = self.zone.now();
         for event in events {
             event.observed_at_ms = now_ms;
-            self.resolve(event);
+            resolve(event, &clock);
             event.rate_completeness();
-        }
-    }
-
-    /// Where the log does not tell UTC, the device's own zone does.
-    fn resolve(&self, event: &mut UpdateEvent) {
-        if event.occurred_at_ms.is_none()
-            && let Some(printed_at_ms) = event.printed_at_ms
-        {
-            event.occurred_at_ms = self.zone.to_utc(printed_at_ms);
-            if event.occurred_at_ms.is_some() {
-                event.time_source = TimeSource::DeviceZone;
-            }
         }
     }
 
@@ -119,6 +108,18 @@ impl Packer {
                 packed.dropped_events += contents.events.len() as u64;
                 tracing::error!(%error, "event dropped, no batch can hold it");
             }
+        }
+    }
+}
+
+/// Where the log does not tell UTC, the device's own zone does.
+fn resolve(event: &mut UpdateEvent, clock: &WallClock) {
+    if event.occurred_at_ms.is_none()
+        && let Some(printed_at_ms) = event.printed_at_ms
+    {
+        event.occurred_at_ms = clock.to_utc(printed_at_ms);
+        if event.occurred_at_ms.is_some() {
+            event.time_source = TimeSource::DeviceZone;
         }
     }
 }

@@ -16,7 +16,7 @@ use super::encoding::console_text;
 use super::kind::FileKind;
 use super::mask::mask;
 use super::report::{Anchor, Report};
-use super::split::Line;
+use super::split::{Line, MAX_UNIT_LEN};
 use super::time;
 
 /// The block that is being read.
@@ -86,8 +86,10 @@ impl RenderedGrammar {
         if let Some(listed) = &mut self.listed {
             let indent = text.len() - text.trim_start_matches(' ').len();
             if indent >= LISTED_INDENT && !text.trim().is_empty() {
-                listed.text.push(' ');
-                listed.text.push_str(text.trim());
+                if listed.text.len() < MAX_UNIT_LEN {
+                    listed.text.push(' ');
+                    listed.text.push_str(text.trim());
+                }
                 return;
             }
             self.close(report);

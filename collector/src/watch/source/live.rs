@@ -59,7 +59,12 @@ impl Source {
         if !live.is(opened, &self.reading) {
             return Ok(false);
         }
-        if self.rewritten == MAX_REWRITTEN || live.ends_as_read(opened)? {
+        if live.ends_as_read(opened)? {
+            // It grew as logs do: what was written anew before was no habit.
+            self.rewritten = 0;
+            return Ok(true);
+        }
+        if self.rewritten == MAX_REWRITTEN {
             return Ok(true);
         }
         self.rewritten += 1;

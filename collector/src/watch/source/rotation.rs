@@ -22,6 +22,10 @@ const MAX_ARCHIVES: usize = 10_000;
 /// while its folder is listed may be seen under neither name.
 const MAX_MISSED_SCANS: u32 = 3;
 
+/// The same while an archive cannot be opened, which may be the one: what scans
+/// new files for viruses holds them for seconds, a backup for minutes.
+const MAX_MISSED_WHILE_LOCKED: u32 = 300;
+
 /// What a listing could not settle.
 #[derive(Debug, Default)]
 struct Unsettled {
@@ -84,7 +88,12 @@ impl Source {
         }
         self.note_beyond(beyond);
         self.set_vanished_aside(&present);
-        self.give_up_strays(moment, MAX_MISSED_SCANS);
+        let patience = if unsettled.is_locked {
+            MAX_MISSED_WHILE_LOCKED
+        } else {
+            MAX_MISSED_SCANS
+        };
+        self.give_up_strays(moment, patience);
         self.archived.sort_by(|a, b| a.path.cmp(&b.path));
         self.note_beginnings();
         self.note_locked_archive(unsettled.reason, moment.now_ms);
