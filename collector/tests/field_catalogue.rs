@@ -99,6 +99,23 @@ fn every_further_field_is_listed_and_every_listed_one_is_put() {
 }
 
 #[test]
+fn further_fields_that_no_grammar_puts_are_listed_too() {
+    let code = all_code();
+    let calls = code.split(".extra.insert(").skip(1);
+    let calls = calls.chain(code.split("extra\n").skip(1).filter_map(|rest| {
+        let rest = rest.trim_start().strip_prefix(".insert(")?;
+        Some(rest)
+    }));
+    let inserted: BTreeSet<&str> = calls
+        .filter_map(|rest| rest.trim_start().strip_prefix('"')?.split('"').next())
+        .collect();
+    assert!(inserted.contains("imported_by"), "{inserted:?}");
+    let listed = listed("Further fields of events");
+    let missing: Vec<_> = inserted.difference(&listed).collect();
+    assert!(missing.is_empty(), "not in FIELDS.md: {missing:?}");
+}
+
+#[test]
 fn every_listed_fact_is_read_somewhere() {
     let code = all_code();
     for name in listed("Facts").difference(&sent("Facts")) {

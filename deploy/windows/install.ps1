@@ -21,6 +21,7 @@ account read its key: certlm.msc, All Tasks, Manage Private Keys.
 .\install.ps1 -Gateway https://kbwatch.bank.example:7443 -Ca ca.pem -StoreSubject pc-1 -WhatIf
 Looks whether everything is there and may be used, and changes nothing.
 #>
+#Requires -Version 5.1
 #Requires -RunAsAdministrator
 [CmdletBinding(DefaultParameterSetName = 'Files', SupportsShouldProcess = $true)]
 param(
