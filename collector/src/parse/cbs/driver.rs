@@ -3,6 +3,7 @@
 use kbwatch_proto::result_code::ResultCode;
 use kbwatch_proto::words::{EventResult, Phase};
 
+use super::super::outcome;
 use super::super::report::{Report, put, text};
 use super::super::scan;
 use super::CbsGrammar;
@@ -39,9 +40,12 @@ impl CbsGrammar {
         };
         let mut event = self.begin_csi(report, Phase::RebootCommit, result);
         event.hresult = scan::after(rest, b"with HRESULT ").and_then(installer_code);
-        put(&mut event, "installer", text(scan::before(rest, b" ({")));
+        let name = text(scan::before(rest, b" ({"));
         let code = event.hresult.unwrap_or_default().to_string();
-        let key = self.memory.key(&["installer", &code]);
+        // What is ignored once may end the install the next time.
+        let kind = if ignored { "ignored" } else { "installer" };
+        let key = self.memory.key(&[kind, &name, &code]);
+        put(&mut event, "installer", name);
         if self.memory.tell_once(key) {
             report.tell(event);
         }
@@ -56,11 +60,12 @@ impl CbsGrammar {
         if code == 0 {
             return true;
         }
-        let key = self.memory.key(&["installer", &code.to_string()]);
+        let name = text(scan::before(rest, b"\t"));
+        let key = self.memory.key(&["installer", &name, &code.to_string()]);
         if self.memory.tell_once(key) {
             let mut event = self.begin(report, Phase::RebootCommit, EventResult::Fail);
             event.hresult = Some(code);
-            put(&mut event, "installer", text(scan::before(rest, b"\t")));
+            put(&mut event, "installer", name);
             report.tell(event);
         }
         true
@@ -75,12 +80,14 @@ impl CbsGrammar {
         let Some(code) = result.map(|code| ResultCode::from_win32(code).0) else {
             return false;
         };
-        if code == 0 || ResultCode(code).is_success() {
+        let result = outcome::of_driver_code(code);
+        // The reboot that a driver asks for is part of the one under way.
+        if matches!(result, EventResult::Success | EventResult::PendingReboot) {
             return true;
         }
         let key = self.memory.key(&["driver", &file, &code.to_string()]);
         if self.memory.tell_once(key) {
-            let mut event = self.begin(report, Phase::RebootCommit, EventResult::Fail);
+            let mut event = self.begin(report, Phase::RebootCommit, result);
             event.hresult = Some(code);
             event.file = file;
             report.tell(event);

@@ -51,7 +51,11 @@ pub(super) fn read(raw: &RawEvent, report: &Report<'_>) -> Option<UpdateEvent> {
     if let Some(code) = scan::code(raw.value(&["errorCode"]).as_bytes()) {
         event.hresult = Some(code);
         if event.result == EventResult::Fail && code != 0 {
-            event.result = outcome::of_code(code);
+            event.result = if event.kb.is_empty() {
+                outcome::of_driver_code(code)
+            } else {
+                outcome::of_code(code)
+            };
         }
     }
     if is_store_app(&event.title) {

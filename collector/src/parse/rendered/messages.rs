@@ -1,6 +1,8 @@
 //! Messages of the update agent, of servicing and of the stand-alone installer
 //! as the event viewer shows them.
 
+mod packages;
+
 use kbwatch_proto::event::UpdateEvent;
 use kbwatch_proto::words::{EventResult, Phase};
 
@@ -46,7 +48,7 @@ impl<'a> Said<'a> {
         if let Some((text, number)) = beginnings::in_other_language(line) {
             return Self::of_update_agent(number, text);
         }
-        of_wusa(line).or_else(|| of_servicing(line))
+        of_wusa(line).or_else(|| packages::of_servicing(line))
     }
 
     /// A message of the update agent with this event number.
@@ -139,6 +141,12 @@ impl<'a> Said<'a> {
             // Some languages put no colon before the title.
             .or_else(|| scan::kb(self.text.as_bytes()).filter(|_| self.title.is_empty()))
             .unwrap_or_default();
+        if event.kb.is_empty()
+            && event.result == EventResult::Fail
+            && let Some(code) = self.hresult.filter(|code| *code != 0)
+        {
+            event.result = outcome::of_driver_code(code);
+        }
         if is_store_app(self.title) {
             event.phase = Phase::AppxProvision;
             event.kb.clear();
@@ -180,77 +188,6 @@ fn of_wusa(line: &str) -> Option<Said<'_>> {
         said.title = title.split('"').next().unwrap_or_default();
     }
     Some(said)
-}
-
-/// Messages on packages and on the features in them.
-fn of_servicing(line: &str) -> Option<Said<'_>> {
-    if let Some(at) = line.find("Initiating changes for package ") {
-        return Some(began(&line[at..]));
-    }
-    if let Some(at) = line.find("A reboot is necessary before package ") {
-        let text = &line[at..];
-        let rest = &text["A reboot is necessary before package ".len()..];
-        let mut said = package_said(EventResult::PendingReboot, text, rest);
-        said.number = 4;
-        return Some(said);
-    }
-    let at = line.find("Package ")?;
-    let text = &line[at..];
-    let rest = &text["Package ".len()..];
-    let mut said = if rest.contains(" was successfully changed to the ") {
-        let mut said = package_said(EventResult::Success, text, rest);
-        said.number = 2;
-        said
-    } else if rest.contains(" failed to be changed to the ") {
-        let mut said = package_said(EventResult::Fail, text, rest);
-        said.number = 3;
-        let status = rest.split_once("Status: ").map(|(_, code)| code.as_bytes());
-        said.set_code(status.and_then(scan::code));
-        said
-    } else {
-        return None;
-    };
-    if matches!(
-        said.states.1,
-        "Absent" | "Uninstall Pending" | "Uninstalled"
-    ) {
-        said.phase = Phase::Uninstall;
-    }
-    Some(said)
-}
-
-/// `KB1 … changed to the Installed state …`.
-fn package_said<'a>(result: EventResult, text: &'a str, rest: &'a str) -> Said<'a> {
-    let mut said = Said::new(Provider::Servicing, Phase::Install, result, text);
-    said.package = rest.split(' ').next().unwrap_or_default();
-    if let Some((_, state)) = rest.split_once("changed to the ") {
-        said.states.1 = state.split(" state").next().unwrap_or_default();
-    }
-    said
-}
-
-/// `Initiating changes for package P. Current state is A. Target state is B.
-/// Client id: C.`
-fn began(text: &str) -> Said<'_> {
-    let rest = &text["Initiating changes for package ".len()..];
-    let mut said = Said::new(
-        Provider::Servicing,
-        Phase::Install,
-        EventResult::Start,
-        text,
-    );
-    said.number = 1;
-    said.package = rest.split(". ").next().unwrap_or_default();
-    let part = |mark: &str| {
-        let value = rest.split_once(mark).map_or("", |(_, value)| value);
-        value.split('.').next().unwrap_or_default()
-    };
-    said.states = (part("Current state is "), part("Target state is "));
-    said.client = part("Client id: ");
-    if matches!(said.states.1, "Absent" | "Uninstalled") {
-        said.phase = Phase::Uninstall;
-    }
-    said
 }
 
 #[cfg(test)]
