@@ -1,10 +1,19 @@
 //! Open events of a CBS log: how long they wait, in which order they close, and
 //! from where a restart must read again.
 
+use kbwatch_proto::words::EventResult;
+
 use super::super::pending::Pending;
 use super::super::report::Report;
 use super::memory::Memory;
 use super::{CbsGrammar, MAX_OPEN, PATIENCE, hash, summary};
+
+/// Records within which a session ends after its last verdict: one that
+/// installs languages or a rollup writes thousands in between.
+const VERDICT_PATIENCE: u64 = 8192;
+
+/// Most verdicts that wait for the ends of their sessions.
+const MAX_VERDICTS: usize = 128;
 
 impl CbsGrammar {
     /// Tells what is open as far as it is known.
@@ -111,12 +120,32 @@ impl CbsGrammar {
         if self.orphan.as_ref().is_some_and(stale) {
             self.close_orphan(report);
         }
-        for open in [&mut self.verdicts, &mut self.drivers] {
-            while open.first().is_some_and(stale) {
-                open.remove(0).close(report);
-            }
+        while self.drivers.first().is_some_and(stale) {
+            self.drivers.remove(0).close(report);
+        }
+        let waited = |verdict: &Pending| now - verdict.born > VERDICT_PATIENCE;
+        while self.verdicts.first().is_some_and(waited) {
+            close_undecided(self.verdicts.remove(0), report);
         }
     }
+}
+
+/// Keeps verdicts until their session ends; the oldest gives way undecided.
+pub(super) fn push_verdict(open: &mut Vec<Pending>, verdict: Pending, report: &mut Report<'_>) {
+    if open.len() == MAX_VERDICTS {
+        close_undecided(open.remove(0), report);
+    }
+    open.push(verdict);
+}
+
+/// A verdict whose session did not end in sight: a package that was not refused
+/// may still owe a reboot, so nothing says that it is in use. The end of the log
+/// is no such case: what it last says stands.
+fn close_undecided(mut verdict: Pending, report: &mut Report<'_>) {
+    if verdict.event.result == EventResult::Success {
+        verdict.enrich(|event| event.result = EventResult::Info);
+    }
+    verdict.close(report);
 }
 
 /// Keeps a family of open events small: the oldest is told.

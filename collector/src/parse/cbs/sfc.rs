@@ -29,7 +29,11 @@ impl CbsGrammar {
             return self.referenced_by(rest);
         }
         if rest.starts_with(b"Repairing corrupted file") || rest.starts_with(b"Repairing file") {
-            return self.repaired_file(rest, report);
+            let path = scan::after(rest, b" file ").unwrap_or_default();
+            return self.repaired_file(scan::before(path, b" from store"), report);
+        }
+        if let Some(rest) = rest.strip_prefix(b"Repaired file ") {
+            return self.repaired_file(scan::before(rest, b" by copying"), report);
         }
         true
     }
@@ -76,7 +80,8 @@ impl CbsGrammar {
 
     /// `COMP, version V, …, manifest is damaged (TRUE)`.
     fn unverifiable_component(&mut self, rest: &[u8], report: &mut Report<'_>) -> bool {
-        if !scan::contains(rest, b"manifest is damaged") {
+        let damaged = scan::after(rest, b"manifest is damaged");
+        if damaged.is_none_or(|answer| answer.starts_with(b" (FALSE)")) {
             return true;
         }
         let mut event = self.begin_csi(report, Phase::Sfc, EventResult::CorruptUnrepaired);
@@ -99,13 +104,17 @@ impl CbsGrammar {
         true
     }
 
-    /// `Repairing corrupted file [..]"\??\C:\Windows\System32"\[..]"f" from store`.
-    fn repaired_file(&mut self, rest: &[u8], report: &mut Report<'_>) -> bool {
-        let path = scan::after(rest, b" file ").unwrap_or_default();
+    /// `Repairing corrupted file [..]"\??\C:\Windows\System32"\[..]"f" from
+    /// store`, `Repaired file \SystemRoot\WinSxS\Manifests\[..]"f" by copying
+    /// from backup`: the file is named with its folder or without.
+    fn repaired_file(&mut self, path: &[u8], report: &mut Report<'_>) -> bool {
         let mut event = self.begin_csi(report, Phase::Sfc, EventResult::Repaired);
-        event.file = projected_path(scan::before(path, b" from store"));
-        let key = self.memory.key(&["sfc_repaired", &event.file]);
-        if self.memory.tell_once(key) {
+        event.file = projected_path(path);
+        let name = event.file.rsplit('\\').next().unwrap_or_default();
+        let whole = self.memory.key(&["sfc_repaired", &event.file]);
+        let bare = self.memory.key(&["sfc_repaired", name]);
+        if self.memory.tell_once(whole) {
+            self.memory.tell_once(bare);
             report.tell(event);
         }
         true

@@ -78,7 +78,10 @@ impl CbsGrammar {
         let Some(code) = scan::hresult(text).or_else(bare) else {
             return;
         };
-        let result = outcome::of_code(code);
+        let result = match outcome::of_code(code) {
+            EventResult::Fail if goes_on(text) => EventResult::Warn,
+            result => result,
+        };
         let mut event = self.begin(report, Phase::RebootCommit, result);
         event.hresult = Some(code);
         if result == EventResult::Fail && detail.is_none() {
@@ -98,6 +101,12 @@ impl CbsGrammar {
         event.hresult = self.memory.original_failure;
         report.tell(event);
     }
+}
+
+/// Whether a step failed that the boot can do without, as it says itself.
+fn goes_on(text: &[u8]) -> bool {
+    let marks = [&b"Continuing"[..], b"continuing", b"will be ignored"];
+    marks.iter().any(|mark| scan::contains(text, mark))
 }
 
 fn ends_in_rollback(message: &[u8]) -> bool {

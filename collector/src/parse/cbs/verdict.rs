@@ -7,7 +7,8 @@ use kbwatch_proto::words::{EventResult, Phase};
 use super::super::outcome;
 use super::super::report::{Report, put, text};
 use super::super::scan;
-use super::{CbsGrammar, package, push_open};
+use super::open::push_verdict;
+use super::{CbsGrammar, package};
 
 impl CbsGrammar {
     /// `Exec: …`.
@@ -63,7 +64,7 @@ impl CbsGrammar {
         }
         self.adopt_orphan(code);
         let verdict = self.open(event);
-        push_open(&mut self.verdicts, verdict, report);
+        push_verdict(&mut self.verdicts, verdict, report);
     }
 
     /// `Corruption Repairing): ID [HRESULT…]`.
@@ -80,7 +81,7 @@ impl CbsGrammar {
         };
         event.result = outcome::of_code(code);
         let verdict = self.open(event);
-        push_open(&mut self.verdicts, verdict, report);
+        push_verdict(&mut self.verdicts, verdict, report);
     }
 
     /// `Session processing started.  Client: C, Session(Store Corruption …): ID`.
