@@ -1,14 +1,17 @@
 //! One KB over the whole fleet: how every device that began it stands.
 
+mod evidence;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::attempts::{Attempt, Outcome, final_code, settle};
-use crate::facts::{Facts, Words, value_of};
+use crate::facts::{Words, value_of};
 use crate::find::usual::Usual;
 use crate::find::{Ending, Failing, Trial};
 use crate::fleet::{Device, Fleet};
 use crate::judge::Judge;
 use crate::kb::{Build, UpdateKind};
+use evidence::taken_back;
 
 /// A KB counts as earlier than another one whose first attempt is at least
 /// this much later, where their builds cannot be compared.
@@ -16,6 +19,10 @@ const A_WEEK_MS: i64 = 7 * 24 * 3_600_000;
 
 /// Earlier KBs that the usual rate is learned from.
 const KBS_LEARNED_FROM: usize = 6;
+
+/// Clocks that are wrong are fewer than one in so many: the begin of a KB is
+/// that of the device after them.
+const WRONG_CLOCKS: usize = 100;
 
 /// How one device stands with the KB now.
 #[derive(Debug, Clone)]
@@ -31,6 +38,8 @@ pub(crate) struct Standing<'a> {
     pub(crate) ring: &'a str,
     /// Class, as the device says.
     pub(crate) class: &'a str,
+    /// The latest attempt succeeded, and the update is gone again.
+    pub(crate) taken_back: bool,
 }
 
 impl<'a> Standing<'a> {
@@ -51,12 +60,6 @@ impl<'a> Standing<'a> {
                 .any(|(_, outcome)| outcome.is_failure())
     }
 
-    /// Facts from before the attempt that counts.
-    pub(crate) fn facts_before(&self, words: &Words) -> Facts {
-        let attempt = self.closed().map_or(self.latest.0, |(attempt, _)| attempt);
-        self.device.facts_before(attempt.started_at_ms, words)
-    }
-
     /// Failed attempts that ended so, latest first.
     pub(crate) fn failures(&self, ending: Ending) -> impl Iterator<Item = &'a Attempt> {
         let latest_first = self.attempts.iter().rev();
@@ -71,6 +74,13 @@ pub(crate) fn ending_of(attempt: &Attempt) -> Ending {
     Ending {
         hresult: final_code(attempt).filter(|code| *code != 0),
         phase: attempt.phase,
+    }
+}
+
+fn failing_of(attempt: &Attempt) -> Failing {
+    Failing {
+        ending: ending_of(attempt),
+        at_ms: attempt.ended_at_ms,
     }
 }
 
@@ -110,6 +120,7 @@ pub(crate) fn boards<'a>(fleet: &'a Fleet, frame: Frame<'a>) -> Vec<Board<'a>> {
         let block = branch.and_then(|branch| value_of(facts?, branch));
         // Without a branch a device is a block of its own.
         let block = block.map_or((1 << 32) + number as u64, |word| u64::from(word.number()));
+        let level = device.last_level(&fleet.words);
         for kb in &device.kbs {
             let attempts = kb.attempts.iter().filter(|attempt| !attempt.benign);
             let attempts = attempts.map(|attempt| (attempt, settle(attempt, clock)));
@@ -124,6 +135,7 @@ pub(crate) fn boards<'a>(fleet: &'a Fleet, frame: Frame<'a>) -> Vec<Board<'a>> {
                 latest,
                 ring,
                 class: says("class"),
+                taken_back: taken_back(device, kb, latest, level),
             };
             let board = boards.entry(&kb.kb).or_insert_with(|| Board {
                 kb: &kb.kb,
@@ -139,6 +151,9 @@ pub(crate) fn boards<'a>(fleet: &'a Fleet, frame: Frame<'a>) -> Vec<Board<'a>> {
         }
     }
     let mut boards: Vec<Board<'a>> = boards.into_values().collect();
+    for board in &mut boards {
+        board.first_started_ms = first_started(&board.trials);
+    }
     boards.sort_by_key(|board| (board.first_started_ms, board.kb));
     boards
 }
@@ -155,7 +170,6 @@ impl<'a> Board<'a> {
         let first = standing.attempts.first();
         let started_at_ms = first.map_or(0, |(attempt, _)| attempt.started_at_ms);
         let ended_at_ms = standing.latest.0.ended_at_ms;
-        self.first_started_ms = self.first_started_ms.min(started_at_ms);
         self.build = self.build.max(build);
         if !title.is_empty() && ended_at_ms > self.titled_at_ms {
             self.title = title;
@@ -165,9 +179,9 @@ impl<'a> Board<'a> {
             .attempts
             .iter()
             .filter(|(_, outcome)| outcome.is_failure());
-        let mut ever: Vec<Ending> = failed.map(|(attempt, _)| ending_of(attempt)).collect();
+        let mut ever: Vec<Failing> = failed.map(|(attempt, _)| failing_of(attempt)).collect();
         ever.sort_unstable();
-        ever.dedup();
+        ever.dedup_by_key(|one| one.ending);
         let closed = standing.closed();
         let failing = closed.filter(|(_, outcome)| outcome.is_failure());
         // A later update brought the device past this one: it fails no more.
@@ -178,10 +192,7 @@ impl<'a> Board<'a> {
             device: standing.number,
             block,
             started_at_ms,
-            failing: failing.map(|(attempt, _)| Failing {
-                ending: ending_of(attempt),
-                at_ms: attempt.ended_at_ms,
-            }),
+            failing: failing.map(|(attempt, _)| failing_of(attempt)),
             ever,
             closed: closed.is_some(),
             facts: standing.device.facts_before(started_at_ms, words),
@@ -193,6 +204,17 @@ impl<'a> Board<'a> {
     pub(crate) fn tried(&self) -> u64 {
         self.trials.iter().filter(|trial| trial.closed).count() as u64
     }
+}
+
+/// When a KB began to come to the fleet; a clock or two that are wrong by
+/// months do not date it.
+fn first_started(trials: &[Trial]) -> i64 {
+    let mut begins: Vec<i64> = trials.iter().map(|trial| trial.started_at_ms).collect();
+    let after = begins.len() / WRONG_CLOCKS;
+    if after >= begins.len() {
+        return i64::MAX;
+    }
+    *begins.select_nth_unstable(after).1
 }
 
 fn passed_since(device: &Device, build: Option<Build>, at_ms: i64, words: &Words) -> bool {
@@ -220,7 +242,7 @@ pub(crate) fn usual_for(boards: &[Board<'_>], of: usize, judge: &Judge) -> Usual
     let mut earlier: Vec<&Board<'_>> = earlier.collect();
     earlier.sort_by_key(|board| std::cmp::Reverse(board.first_started_ms));
     for other in earlier.into_iter().take(KBS_LEARNED_FROM) {
-        let in_cluster = |ending: &Ending| judge.of(other.kb, *ending).is_some();
+        let in_cluster = |one: &Failing| judge.of(other.kb, one.ending).is_some();
         let members = other
             .trials
             .iter()

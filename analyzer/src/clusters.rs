@@ -1,6 +1,8 @@
 //! What is said of a cluster: members, damage, causes, remedy.
 
 mod cures;
+#[cfg(test)]
+mod members;
 mod outside;
 mod remedy;
 #[cfg(test)]
@@ -18,7 +20,7 @@ use crate::board::{Board, Standing};
 use crate::causes::{Explained, Tried, explain};
 use crate::find::{Ending, Signal};
 use crate::fleet::Fleet;
-use crate::judge::{Sight, life_of};
+use crate::judge::{Fails, Sight, life_of};
 use crate::kb::KbTable;
 use crate::keep::ClusterRow;
 use crate::picture::series;
@@ -49,7 +51,13 @@ pub(crate) struct Around<'a> {
 }
 
 /// What a cycle sees of an ending, for the judge.
-pub(crate) fn sight(board: &Board<'_>, ending: Ending, signal: Option<&Signal>) -> Sight {
+/// Devices of `let_off` take no part in the rollout.
+pub(crate) fn sight(
+    board: &Board<'_>,
+    (ending, signal): (Ending, Option<&Signal>),
+    let_off: &HashSet<&str>,
+    now_ms: i64,
+) -> Sight {
     let ever = ever(board, ending);
     let healed = ever.iter().filter(|s| s.latest.1 == Outcome::Succeeded);
     let healed_at: Vec<i64> = healed.map(|s| s.latest.0.ended_at_ms).collect();
@@ -61,7 +69,10 @@ pub(crate) fn sight(board: &Board<'_>, ending: Ending, signal: Option<&Signal>) 
         usual_rate: signal.and_then(|signal| signal.usual_rate),
         p_value: signal.map(Signal::p_value),
         failing: failing(board, ending)
-            .map(|(standing, at_ms)| (standing.number, at_ms))
+            .map(|(standing, at_ms)| Fails {
+                since_ms: standing.failing_since(ending).unwrap_or(at_ms),
+                holds: !let_off.contains(&*standing.device.id) && !standing.has_expired(now_ms),
+            })
             .collect(),
         ever_failed: ever.len() as u64,
         healed: healed_at.len() as u64,
@@ -74,7 +85,7 @@ pub(crate) fn sight(board: &Board<'_>, ending: Ending, signal: Option<&Signal>) 
 /// Devices that ever failed so.
 fn ever<'b, 'a>(board: &'b Board<'a>, ending: Ending) -> Vec<&'b Standing<'a>> {
     let pairs = board.standings.iter().zip(&board.trials);
-    let ever = pairs.filter(|(_, trial)| trial.ever.contains(&ending));
+    let ever = pairs.filter(|(_, trial)| trial.first_at(ending).is_some());
     ever.map(|(standing, _)| standing).collect()
 }
 
@@ -123,24 +134,27 @@ fn digest(board: &Board<'_>, ending: Ending) -> u64 {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut hash = DefaultHasher::new();
     for (standing, trial) in board.standings.iter().zip(&board.trials) {
-        let member = trial.ever.contains(&ending);
+        let member = trial.first_at(ending).is_some();
         (trial.device, trial.closed, member).hash(&mut hash);
+        // Facts and counter-examples are those of this attempt and this outcome.
+        let told_by = standing.telling(ending).started_at_ms;
+        (told_by, standing.latest.1).hash(&mut hash);
         (standing.device.facts.len(), standing.ring).hash(&mut hash);
     }
     hash.finish()
 }
 
-/// Devices with a closed attempt, and whether they belong to the cluster. The
+/// Devices that began, and whether they belong to the cluster. Failures report
+/// first: among devices with a verdict alone the slow ones would look guilty. The
 /// server's list has the last word on rings, whatever the device says.
 fn tried<'a>(board: &Board<'a>, ending: Ending, fleet: &Fleet) -> Vec<Tried<'a>> {
     let pairs = board.standings.iter().zip(&board.trials);
-    let closed = pairs.filter(|(_, trial)| trial.closed);
-    closed
+    pairs
         .map(|(standing, trial)| Tried {
             device_id: Arc::clone(&standing.device.id),
-            facts: standing.facts_before(&fleet.words),
+            facts: standing.facts_before(ending, &fleet.words),
             ring: standing.ring,
-            failed: trial.ever.contains(&ending),
+            failed: trial.first_at(ending).is_some(),
             succeeded: standing.latest.1 == Outcome::Succeeded,
         })
         .collect()
@@ -236,7 +250,7 @@ fn first_failure(standing: &Standing<'_>, ending: Ending) -> Option<(i64, bool)>
 }
 
 fn member(standing: &Standing<'_>, at_ms: i64, ending: Ending, fleet: &Fleet) -> MemberDevice {
-    let facts = standing.facts_before(&fleet.words);
+    let facts = standing.facts_before(ending, &fleet.words);
     let mut shown: BTreeMap<String, String> = SHOWN_FACTS
         .iter()
         .map(|key| ((*key).to_owned(), fleet.words.value(&facts, key).to_owned()))

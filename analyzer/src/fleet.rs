@@ -83,6 +83,16 @@ impl Device {
         self.facts_now().and_then(|facts| level(facts, words))
     }
 
+    /// The level that it stated last, and when.
+    pub(crate) fn last_level(&self, words: &Words) -> Option<Level> {
+        let observed_at_ms = self.facts.last()?.confirmed_at_ms;
+        let build = self.level_now(words)?;
+        Some(Level {
+            observed_at_ms,
+            build,
+        })
+    }
+
     /// Every level that it stated.
     pub(crate) fn levels(&self, words: &Words) -> Vec<Level> {
         let mut levels = Vec::with_capacity(2 * self.facts.len());

@@ -3,7 +3,9 @@
 //!
 //! Hysteresis: it takes the full evidence to call a cluster, and only the last
 //! device's leaving to close it; a closed one returns when a few devices fail
-//! anew, without that evidence being asked for again.
+//! again, without that evidence being asked for again. When they failed does not
+//! matter: logs of an hour long past may arrive late. Devices that take no part
+//! any more, and those that nobody hears of, hold no cluster open.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +21,7 @@ const HOUR_MS: i64 = 3_600_000;
 /// A cluster is new for this long, and returned for as long.
 const FRESH_MS: i64 = HOUR_MS;
 
-/// Devices that joined within this time make it grow.
+/// Devices that began to fail so within this time make it grow.
 const GROWTH_MS: i64 = 6 * HOUR_MS;
 
 /// Nobody joined within this time while others left: it fades.
@@ -41,8 +43,8 @@ pub(crate) struct Sight {
     /// What is usual, and the chance of such evidence if all is as usual.
     pub(crate) usual_rate: Option<f64>,
     pub(crate) p_value: Option<f64>,
-    /// Devices that fail so now, and when they did.
-    pub(crate) failing: Vec<(usize, i64)>,
+    /// Devices that fail so now.
+    pub(crate) failing: Vec<Fails>,
     /// Devices that ever failed so.
     pub(crate) ever_failed: u64,
     /// Of these, succeeded since.
@@ -53,6 +55,25 @@ pub(crate) struct Sight {
     pub(crate) tried: u64,
     /// Earliest failure that belongs to it.
     pub(crate) since_ms: i64,
+}
+
+/// A device that fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Fails {
+    /// Its first such failure since it last succeeded.
+    pub(crate) since_ms: i64,
+    /// It takes part and was heard of lately: a cluster stays open for it.
+    pub(crate) holds: bool,
+}
+
+impl Sight {
+    /// Since when the devices fail that hold a cluster open, earliest first.
+    fn held_since(&self) -> Vec<i64> {
+        let holding = self.failing.iter().filter(|one| one.holds);
+        let mut since: Vec<i64> = holding.map(|one| one.since_ms).collect();
+        since.sort_unstable();
+        since
+    }
 }
 
 /// All clusters that were ever called.
@@ -85,7 +106,7 @@ impl Judge {
     pub(crate) fn judge(&mut self, sight: &Sight, now_ms: i64) -> Option<&ClusterRow> {
         let before = self.of(&sight.kb, sight.ending).cloned();
         let row = match before {
-            None if sight.called => begin(sight, 1, now_ms),
+            None if sight.called && !sight.held_since().is_empty() => begin(sight, 1, now_ms),
             None => return None,
             Some(before) => go_on(before, sight, now_ms),
         };
@@ -142,11 +163,12 @@ fn begin(sight: &Sight, generation: u32, now_ms: i64) -> ClusterRow {
 }
 
 fn go_on(mut row: ClusterRow, sight: &Sight, now_ms: i64) -> ClusterRow {
+    let held_since = sight.held_since();
     if let Some(closed_at) = row.closed_at {
-        let failing = sight.failing.iter().map(|(_, at)| *at);
-        let mut again: Vec<i64> = failing.filter(|at| *at > closed_at).collect();
+        // At the closing no device held it: all that do now are back or new.
+        let again = held_since.get(RETURNS_FROM - 1);
         if now_ms - closed_at > MEMORY_MS {
-            return if sight.called && !again.is_empty() {
+            return if sight.called && again.is_some() {
                 begin(sight, row.generation + 1, now_ms)
             } else {
                 row
@@ -154,12 +176,11 @@ fn go_on(mut row: ClusterRow, sight: &Sight, now_ms: i64) -> ClusterRow {
         }
         // The failure that makes it return, not the clock, dates the return:
         // seen again after a restart it is the same one, with the same alert.
-        again.sort_unstable();
-        if let Some(at_ms) = again.get(RETURNS_FROM - 1) {
+        if let Some(at_ms) = again {
             row.closed_at = None;
-            row.returned_at = Some(*at_ms);
+            row.returned_at = Some((*at_ms).max(closed_at + 1));
         }
-    } else if sight.failing.is_empty() {
+    } else if held_since.is_empty() {
         row.closed_at = Some(now_ms);
     }
     // The test is valid at every look, and so is its strongest one: devices that
@@ -190,7 +211,9 @@ fn life(row: &ClusterRow, sight: &Sight, now_ms: i64) -> Life {
     if now_ms - row.called_at < FRESH_MS {
         return Life::New;
     }
-    let joined_within = |span: i64| sight.failing.iter().any(|(_, at)| now_ms - at < span);
+    let mut since = sight.failing.iter().map(|one| one.since_ms);
+    let last_joined = since.next().map(|first| since.fold(first, i64::max));
+    let joined_within = |span: i64| last_joined.is_some_and(|at| now_ms - at < span);
     let left = sight.last_healed_ms.is_some_and(|at| now_ms - at < CALM_MS);
     if joined_within(GROWTH_MS) {
         Life::Growing
@@ -235,120 +258,4 @@ pub(crate) fn life_of(word: &str) -> Life {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use kbwatch_proto::words::Phase;
-
-    const ENDING: Ending = Ending {
-        hresult: Some(0x800f_0985),
-        phase: Phase::Install,
-    };
-
-    fn sight(called: bool, failing: &[i64]) -> Sight {
-        Sight {
-            kb: "KB5022286".into(),
-            ending: ENDING,
-            called,
-            usual_rate: called.then_some(0.002),
-            p_value: called.then_some(1e-9),
-            failing: failing.iter().copied().enumerate().collect(),
-            ever_failed: failing.len() as u64,
-            healed: 0,
-            last_healed_ms: None,
-            tried: 100,
-            since_ms: failing.first().copied().unwrap_or_default(),
-        }
-    }
-
-    #[test]
-    fn a_cluster_stays_open_without_evidence_until_its_last_device_leaves() {
-        let mut judge = Judge::default();
-        assert!(judge.judge(&sight(false, &[1, 2, 3]), 10).is_none());
-        let id = judge
-            .judge(&sight(true, &[1, 2, 3]), 20)
-            .unwrap()
-            .cluster_id
-            .clone();
-        let open = judge.judge(&sight(false, &[3]), 30).unwrap();
-        assert_eq!(
-            (open.closed_at, open.cluster_id.as_str()),
-            (None, id.as_str())
-        );
-        let closed = judge.judge(&sight(false, &[]), 40).unwrap();
-        assert_eq!(closed.closed_at, Some(40));
-        assert_eq!(life_of(&closed.life), Life::Closed);
-    }
-
-    #[test]
-    fn a_closed_cluster_returns_under_its_name_when_devices_fail_anew() {
-        let mut judge = Judge::default();
-        let id = judge
-            .judge(&sight(true, &[1, 2, 3]), 20)
-            .unwrap()
-            .cluster_id
-            .clone();
-        judge.judge(&sight(false, &[]), 40);
-        let one = judge.judge(&sight(false, &[50]), 60).unwrap();
-        assert_eq!(life_of(&one.life), Life::Closed, "one device is no return");
-        let back = judge.judge(&sight(false, &[50, 51, 52]), 70).unwrap();
-        assert_eq!(life_of(&back.life), Life::Returned);
-        assert_eq!(back.cluster_id, id);
-    }
-
-    #[test]
-    fn a_return_that_was_not_kept_is_the_same_return_when_seen_again() {
-        let mut judge = Judge::default();
-        judge.judge(&sight(true, &[1, 2, 3]), 20);
-        judge.judge(&sight(false, &[]), 40);
-        let kept: Vec<ClusterRow> = judge.rows().cloned().collect();
-        let returned = |mut judge: Judge, now_ms| {
-            let row = judge.judge(&sight(false, &[52, 50, 51]), now_ms).cloned();
-            row.unwrap().returned_at
-        };
-        let first = returned(Judge::remember(kept.clone()), 70);
-        assert_eq!(first, Some(52));
-        assert_eq!(returned(Judge::remember(kept), 10 * 60_000), first);
-    }
-
-    #[test]
-    fn the_evidence_of_the_strongest_look_stays_when_devices_heal() {
-        let mut judge = Judge::default();
-        judge.judge(&sight(true, &[1, 2, 3]), 20);
-        let stronger = Sight {
-            usual_rate: Some(0.003),
-            p_value: Some(1e-12),
-            ..sight(true, &[1, 2, 3, 4])
-        };
-        judge.judge(&stronger, 30);
-        judge.judge(&sight(true, &[1, 2]), 40);
-        let row = judge.judge(&sight(false, &[1]), 50).unwrap();
-        assert_eq!((row.usual_rate, row.p_value), (Some(0.003), Some(1e-12)));
-    }
-
-    #[test]
-    fn a_restart_changes_no_name() {
-        let mut judge = Judge::default();
-        judge.judge(&sight(true, &[1, 2, 3]), 20);
-        let rows: Vec<ClusterRow> = judge.rows().cloned().collect();
-        let mut again = Judge::remember(rows.clone());
-        let row = again.judge(&sight(false, &[1, 2, 3]), 30).unwrap();
-        assert_eq!(row.cluster_id, rows[0].cluster_id);
-        assert_eq!(row.called_at, 20);
-    }
-
-    #[test]
-    fn a_cluster_grows_then_steadies_then_fades() {
-        let mut judge = Judge::default();
-        judge.judge(&sight(true, &[0, 1, 2]), 0);
-        let grown = judge
-            .judge(&sight(true, &[0, 1, 2, HOUR_MS]), 2 * HOUR_MS)
-            .unwrap();
-        assert_eq!(life_of(&grown.life), Life::Growing);
-        let calm = judge.judge(&sight(true, &[0, 1, 2]), 40 * HOUR_MS).unwrap();
-        assert_eq!(life_of(&calm.life), Life::Steady);
-        let mut leaving = sight(true, &[0, 1]);
-        leaving.last_healed_ms = Some(40 * HOUR_MS);
-        let fading = judge.judge(&leaving, 41 * HOUR_MS).unwrap();
-        assert_eq!(life_of(&fading.life), Life::Fading);
-    }
-}
+mod tests;

@@ -119,6 +119,8 @@ impl Look<'_> {
         let donors = self.donors();
         let depots: Vec<Depot> = self.declared.depots.iter().map(Depot::from).collect();
         let listed = mind.rollouts.listed(board.kb);
+        let exceptions = &self.declared.exceptions;
+        let let_off = mind.rollouts.let_off(board.kb, exceptions, self.now_ms);
         let around = Around {
             listed: listed.as_ref(),
             fleet: self.fleet,
@@ -133,7 +135,7 @@ impl Look<'_> {
         let mut clusters = Vec::new();
         for ending in endings {
             let signal = signals.iter().find(|signal| signal.ending == ending);
-            let sight = sight(board, ending, signal);
+            let sight = sight(board, (ending, signal), &let_off, self.now_ms);
             let Some(row) = mind.judge.judge(&sight, self.now_ms).cloned() else {
                 continue;
             };

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use kbwatch_proto::words::Phase;
+use kbwatch_proto::words::{EventResult, Phase};
 
 use super::KbAttempts;
 use super::build::Building;
@@ -22,6 +22,16 @@ pub struct Level {
     pub observed_at_ms: i64,
     /// Build and UBR.
     pub build: Build,
+}
+
+/// A level and a verdict are read at different times.
+const LAGS_MS: i64 = 3_600_000;
+
+impl Level {
+    /// Read so long after `at_ms` that it tells of the time since.
+    pub(crate) fn is_well_after(&self, at_ms: i64) -> bool {
+        self.observed_at_ms > at_ms + LAGS_MS
+    }
 }
 
 /// What a join knows besides the device's own records.
@@ -47,6 +57,7 @@ struct Track<'a> {
     build: Option<Build>,
     package: &'a str,
     title: &'a str,
+    removed_at_ms: Option<i64>,
 }
 
 /// Joins the records of one device into attempts, KB by KB.
@@ -116,6 +127,9 @@ fn tracks<'a>(
         }
         if !record.title.is_empty() {
             track.title = &record.title;
+        }
+        if record.phase == Phase::Uninstall && record.result == EventResult::Success {
+            track.removed_at_ms = track.removed_at_ms.max(Some(record.at_ms));
         }
         if let Some(sign) = sign_of(record, build.is_some()) {
             track.steps.push(Step { record, sign });
@@ -191,5 +205,6 @@ fn cut(
         build: track.build,
         kind,
         title: track.title.to_owned(),
+        removed_at_ms: track.removed_at_ms,
     })
 }

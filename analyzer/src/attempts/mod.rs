@@ -158,4 +158,6 @@ pub struct KbAttempts {
     pub title: String,
     /// At least one.
     pub attempts: Vec<Attempt>,
+    /// When it was last removed again, as a record says.
+    pub removed_at_ms: Option<i64>,
 }

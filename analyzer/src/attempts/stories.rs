@@ -238,3 +238,15 @@ fn a_level_that_only_the_kb_brings_heals_without_a_record() {
         .level(NOW - HOUR, 4010);
     assert_eq!(later_kb.outcomes(), [Outcome::Failed]);
 }
+
+#[test]
+fn a_removal_is_told_beside_the_attempts_and_is_none_of_them() {
+    let removed = |result| {
+        let story = Story::of(KB).succeeds(NOW - 5 * HOUR);
+        let story = story.agent(NOW - HOUR, Phase::Uninstall, result, None);
+        assert_eq!(story.outcomes(), [Outcome::Succeeded]);
+        story.told()[0].removed_at_ms
+    };
+    assert_eq!(removed(EventResult::Success), Some(NOW - HOUR));
+    assert_eq!(removed(EventResult::Start), None);
+}

@@ -14,9 +14,6 @@ use super::join::Level;
 use super::{Attempt, Outcome, Stand};
 use crate::kb::Build;
 
-/// A claim of the update agent and the level are read at different times.
-const CLAIM_STANDS_MS: i64 = 3_600_000;
-
 /// Turns raw attempts of one KB, in time order, into judged ones.
 pub(super) fn verify(done: Vec<Building>, build: Option<Build>, levels: &[Level]) -> Vec<Attempt> {
     let mut begins: Vec<i64> = done.iter().skip(1).map(|next| next.started_at_ms).collect();
@@ -104,7 +101,7 @@ fn verified_at(
 fn denied(stated_at_ms: i64, build: Build, levels: &[Level]) -> bool {
     let after = levels
         .iter()
-        .filter(|level| level.observed_at_ms > stated_at_ms + CLAIM_STANDS_MS);
+        .filter(|level| level.is_well_after(stated_at_ms));
     let mut after = after
         .filter(|level| level.build.same_family(build))
         .peekable();

@@ -31,7 +31,7 @@ const STRATUM: &str = "ring";
 /// Two facts are told apart by at least one device in fifty.
 const INSEPARABLE: f64 = 0.98;
 
-/// A device that was tried.
+/// A device that began.
 #[derive(Debug, Clone)]
 pub(crate) struct Tried<'a> {
     /// Identity.

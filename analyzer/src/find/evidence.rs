@@ -22,7 +22,7 @@
 //! not at all where it is above p1.
 //!
 //! **A code born from the data** is tested on the devices that came after the
-//! one that first showed it.
+//! one that first showed it; that one counts as the first failure of its block.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -71,12 +71,12 @@ pub(crate) struct Counted {
     bets: Vec<Bets>,
 }
 
-/// Endings that devices stand at, in order of first appearance.
+/// Endings that devices ever showed, in order of first appearance.
 pub(crate) fn endings(trials: &[Trial]) -> Vec<Ending> {
     let mut first: BTreeMap<Ending, i64> = BTreeMap::new();
-    for failing in trials.iter().filter_map(|trial| trial.failing) {
-        let at = first.entry(failing.ending).or_insert(failing.at_ms);
-        *at = failing.at_ms.min(*at);
+    for shown in trials.iter().flat_map(|trial| &trial.ever) {
+        let at = first.entry(shown.ending).or_insert(shown.at_ms);
+        *at = shown.at_ms.min(*at);
     }
     let mut endings: Vec<(i64, Ending)> = first.into_iter().map(|(e, at)| (at, e)).collect();
     endings.sort_unstable();
@@ -95,9 +95,10 @@ pub(crate) fn failing(trials: &[Trial], ending: Ending) -> u64 {
 pub(crate) fn count<'a>(
     trials: impl Iterator<Item = &'a Trial> + Clone,
     ending: Ending,
-    left_out: Option<usize>,
+    left_out: Option<&Trial>,
     null: Null,
 ) -> Counted {
+    let is_left_out = |trial: &Trial| left_out.is_some_and(|one| one.device == trial.device);
     let mut counted = Counted::default();
     let mut failing_in: HashMap<u64, u64> = HashMap::new();
     // Devices of blocks with a failure that counts, in order of begin.
@@ -105,9 +106,12 @@ pub(crate) fn count<'a>(
     for trial in trials.clone().filter(|trial| stands_at(trial, ending)) {
         counted.failing += 1;
         *failing_in.entry(trial.block).or_default() += 1;
-        if Some(trial.device) != left_out {
+        if !is_left_out(trial) {
             blocks.entry(trial.block).or_default();
         }
+    }
+    if let Some(left_out) = left_out {
+        blocks.entry(left_out.block).or_default();
     }
     counted.blocks_failing = failing_in.len() as u64;
     counted.most_in_a_block = failing_in.into_values().max().unwrap_or_default();
@@ -115,7 +119,7 @@ pub(crate) fn count<'a>(
         chance: null.rate,
         ..Bets::default()
     };
-    for trial in trials.filter(|trial| Some(trial.device) != left_out) {
+    for trial in trials.filter(|trial| !is_left_out(trial)) {
         match blocks.get_mut(&trial.block) {
             Some(block) => {
                 let fails = stands_at(trial, ending);
@@ -125,10 +129,12 @@ pub(crate) fn count<'a>(
         }
     }
     let mut after: BTreeMap<(u64, u64), Bets> = BTreeMap::new();
-    for mut block in blocks.into_values() {
-        block.sort_unstable();
-        let mut failed = 0;
-        for (tried, (_, _, fails)) in (0u64..).zip(block) {
+    for (block, mut devices) in blocks {
+        devices.sort_unstable();
+        // The one that is left out is known to have failed.
+        let known = u64::from(left_out.is_some_and(|one| one.block == block));
+        let mut failed = known;
+        for (tried, (_, _, fails)) in (known..).zip(devices) {
             let bets = if failed == 0 {
                 &mut first
             } else {
@@ -162,13 +168,13 @@ pub(crate) fn stands_at(trial: &Trial, ending: Ending) -> bool {
         .is_some_and(|failing| failing.ending == ending)
 }
 
-/// The device that first showed `ending`.
-pub(crate) fn first_to_show(trials: &[Trial], ending: Ending) -> Option<usize> {
-    let at_ending = trials.iter().filter_map(|trial| {
-        let failing = trial.failing?;
-        (failing.ending == ending).then_some((failing.at_ms, trial.device))
-    });
-    at_ending.min().map(|(_, device)| device)
+/// The device that first showed `ending`, whether it does now or not.
+pub(crate) fn first_to_show(trials: &[Trial], ending: Ending) -> Option<&Trial> {
+    let shown = trials
+        .iter()
+        .filter_map(|trial| Some((trial.first_at(ending)?, trial)));
+    let first = shown.min_by_key(|(at_ms, trial)| (*at_ms, trial.device));
+    first.map(|(_, trial)| trial)
 }
 
 /// The stake after all bets, spread over the grid of alternatives.

@@ -8,6 +8,8 @@
 pub(crate) mod evidence;
 pub(crate) mod parts;
 pub(crate) mod rate;
+#[cfg(test)]
+mod spent;
 mod together;
 #[cfg(test)]
 mod trials_of_fleets;
@@ -42,8 +44,8 @@ impl Ending {
     }
 }
 
-/// A failure that a device stands at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A failure of a device, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Failing {
     /// With what.
     pub ending: Ending,
@@ -62,12 +64,20 @@ pub(crate) struct Trial {
     pub started_at_ms: i64,
     /// Its latest closed attempt, if that failed and is not benign.
     pub failing: Option<Failing>,
-    /// Every way in which an attempt of it failed.
-    pub ever: Vec<Ending>,
+    /// Every way in which an attempt of it failed, and when it first did.
+    pub ever: Vec<Failing>,
     /// It has a closed attempt.
     pub closed: bool,
     /// Facts from before its first attempt.
     pub facts: Facts,
+}
+
+impl Trial {
+    /// When an attempt of it first ended so, if one ever did.
+    pub(crate) fn first_at(&self, ending: Ending) -> Option<i64> {
+        let mut ever = self.ever.iter();
+        ever.find(|one| one.ending == ending).map(|one| one.at_ms)
+    }
 }
 
 /// What the test says of one ending.
@@ -113,6 +123,7 @@ pub(crate) struct Demands {
 /// its parts (devices that share a fact): a cause that few devices have is lost
 /// in the whole and plain in its part.
 pub(crate) fn find(trials: &[Trial], usual: &Usual, demands: Demands) -> Vec<Signal> {
+    // In order of first sight, healed ones too: what was spent on them is spent.
     let endings = evidence::endings(trials);
     let enough = |ending: &Ending| evidence::failing(trials, *ending) >= demands.min_devices;
     let mut unheard_of = 0;

@@ -91,7 +91,7 @@ impl Parts {
         &self,
         trials: &[Trial],
         ending: Ending,
-        left_out: Option<usize>,
+        left_out: Option<&Trial>,
         usual: &Usual,
     ) -> f64 {
         let mut failing = vec![0u64; trials.len().div_ceil(64)];

@@ -43,8 +43,8 @@ impl Together {
         let mut shown: HashMap<(Ending, u64), u64> = HashMap::new();
         for trial in trials {
             *sizes.entry(trial.block).or_default() += 1;
-            for ending in &trial.ever {
-                *shown.entry((*ending, trial.block)).or_default() += 1;
+            for one in &trial.ever {
+                *shown.entry((one.ending, trial.block)).or_default() += 1;
             }
         }
         for size in sizes.values() {
@@ -118,6 +118,7 @@ mod tests {
     use kbwatch_proto::words::Phase;
 
     use super::*;
+    use crate::find::Failing;
 
     /// Blocks of ten, of which every fiftieth fails by `each` devices.
     fn learned(each: usize) -> Together {
@@ -131,7 +132,7 @@ mod tests {
             started_at_ms: 0,
             failing: None,
             ever: if (number / 10).is_multiple_of(5 * each) && number % 10 < each {
-                vec![ending]
+                vec![Failing { ending, at_ms: 0 }]
             } else {
                 Vec::new()
             },

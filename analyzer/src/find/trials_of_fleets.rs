@@ -117,15 +117,16 @@ impl Fleet {
                     phase: Phase::Install,
                 };
                 let facts = self.facts(branch);
+                let failing = fails.then_some(Failing {
+                    ending,
+                    at_ms: started_at_ms + 20 * 60_000,
+                });
                 trials.push(Trial {
                     device: trials.len(),
                     block: branch as u64,
                     started_at_ms,
-                    failing: fails.then_some(Failing {
-                        ending,
-                        at_ms: started_at_ms + 20 * 60_000,
-                    }),
-                    ever: if fails { vec![ending] } else { Vec::new() },
+                    failing,
+                    ever: failing.into_iter().collect(),
                     closed: true,
                     facts,
                 });
@@ -163,8 +164,10 @@ fn as_of(trials: &[Trial], now_ms: i64) -> Vec<Trial> {
         .map(|trial| {
             let failing = trial.failing.filter(|failing| failing.at_ms <= now_ms);
             let decided = trial.started_at_ms + 14 * 3_600_000 <= now_ms;
+            let ever = trial.ever.iter().copied();
             Trial {
                 failing,
+                ever: ever.filter(|one| one.at_ms <= now_ms).collect(),
                 closed: failing.is_some() || decided,
                 ..trial.clone()
             }
@@ -240,7 +243,7 @@ fn plant(trials: &mut [Trial], dice: &mut fastrand::Rng, part: (Word, Word), rat
                 ending: PLANTED,
                 at_ms: trial.started_at_ms + 20 * 60_000,
             });
-            trial.ever = vec![PLANTED];
+            trial.ever = trial.failing.into_iter().collect();
             planted += 1;
         }
     }
@@ -295,7 +298,7 @@ fn a_known_code_that_doubles_in_one_class_is_called() {
             if fleet.dice.f64() < 0.1 {
                 let at_ms = trial.started_at_ms + 20 * 60_000;
                 trial.failing = Some(Failing { ending, at_ms });
-                trial.ever = vec![ending];
+                trial.ever = trial.failing.into_iter().collect();
             }
         }
         called += i32::from(look_on(&trials, &usual).is_some());
@@ -313,6 +316,7 @@ fn one_branch_alone_is_no_cluster_of_the_kb() {
             ending: PLANTED,
             at_ms: trial.started_at_ms + 1,
         });
+        trial.ever = trial.failing.into_iter().collect();
     }
     assert_eq!(look_on(&trials, &usual), None);
 }
@@ -322,10 +326,11 @@ fn one_device_that_retries_is_one_device() {
     let mut fleet = Fleet::new(6);
     let usual = fleet.usual(1);
     let mut trials = fleet.month(200 * 86_400_000);
-    trials[0].failing = Some(Failing {
+    let failing = Failing {
         ending: PLANTED,
         at_ms: 1,
-    });
-    trials[0].ever = vec![PLANTED; 500];
+    };
+    trials[0].failing = Some(failing);
+    trials[0].ever = vec![failing; 500];
     assert_eq!(look_on(&trials, &usual), None);
 }

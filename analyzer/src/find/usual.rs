@@ -55,7 +55,7 @@ impl Usual {
             self.devices += 1;
             self.closed += u64::from(trial.closed);
             self.failed += u64::from(trial.failing.is_some());
-            let endings: BTreeSet<Ending> = trial.ever.iter().copied().collect();
+            let endings: BTreeSet<Ending> = trial.ever.iter().map(|one| one.ending).collect();
             for part in trial.facts.iter() {
                 *self.devices_in.entry(*part).or_default() += 1;
             }

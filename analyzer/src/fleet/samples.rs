@@ -66,6 +66,7 @@ impl Fleet {
                 kind: UpdateKind::Cumulative,
                 title: String::new(),
                 attempts,
+                removed_at_ms: None,
             });
         }
         self

@@ -36,12 +36,12 @@ pub(crate) struct Traced<'a> {
     pub(crate) after: &'a str,
 }
 
-/// One device that a cluster counts as tried.
+/// One device that began to install a cluster's KB.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
 pub struct TracedDevice {
     /// Identity.
     pub device_id: String,
-    /// Outcome of its latest closed attempt, which counts.
+    /// Outcome of its latest closed attempt, which counts; empty without one.
     pub outcome: String,
     /// An attempt of it ended as the cluster says.
     pub ever_failed: bool,
@@ -55,8 +55,9 @@ pub struct TracedDevice {
     pub evidence: Vec<String>,
     /// Component files that its records call broken.
     pub broken: Vec<BrokenRecord>,
-    /// Facts from before the attempt that counts; the ring is that of the
-    /// server's list where there is one.
+    /// Facts from before its first failure of this kind, else from before the
+    /// attempt that counts; the ring is that of the server's list where there is
+    /// one.
     pub facts: BTreeMap<String, String>,
 }
 
@@ -92,11 +93,12 @@ struct DamageColumns {
 }
 
 impl Reader {
-    /// Devices that a cluster counts as tried, by id, [`MAX_TRACED`] at most.
+    /// Devices that a cluster's figures are counted from, by id,
+    /// [`MAX_TRACED`] at most.
     pub(crate) async fn traced(&self, of: Traced<'_>) -> Result<Vec<TracedDevice>, LoadError> {
         let query = self.client().query(
             "SELECT DISTINCT toString(device_id) AS id FROM device_attempts FINAL \
-             WHERE kb = ? AND closed_outcome != '' AND device_id > ? ORDER BY id LIMIT ?",
+             WHERE kb = ? AND device_id > ? ORDER BY id LIMIT ?",
         );
         let query = query.bind(of.kb).bind(of.after).bind(MAX_TRACED);
         let ids: Vec<String> = query.fetch_all().await.asking("devices of a cluster")?;
@@ -200,26 +202,31 @@ fn traced(
             && attempt.3 == of.phase
     };
     let failures: Vec<&AttemptTuple> = row.attempts.iter().filter(ended_so).collect();
-    let counted = row
-        .attempts
-        .iter()
-        .rev()
-        .find(|attempt| is_failure(attempt) || attempt.2 == Outcome::Succeeded.as_str())?;
+    let latest_first = || row.attempts.iter().rev().filter(|attempt| !attempt.5);
+    let closed =
+        |attempt: &&AttemptTuple| is_failure(attempt) || attempt.2 == Outcome::Succeeded.as_str();
+    let counted = latest_first().find(closed).or(latest_first().next())?;
     let says: Vec<&AttemptTuple> = match failures.as_slice() {
         [] => vec![counted],
         failures => failures.to_vec(),
     };
     let evidence = says.iter().flat_map(|attempt| &attempt.6);
+    // A record of damage belongs to one failure: the latest that had begun.
+    let of_any_kb = || {
+        let rows = rows.iter();
+        rows.flat_map(|row| row.attempts.iter().map(|attempt| (&row.kb, attempt)))
+    };
     let owned = |record: &DamageColumns| {
-        failures.iter().any(|attempt| {
-            record.at_ms >= attempt.0 - DAMAGE_MS.0 && record.at_ms <= attempt.1 + DAMAGE_MS.1
-        })
+        let near = of_any_kb().filter(|(_, one)| is_failure(one) && owns(one, record));
+        let latest = near.max_by_key(|(kb, one)| (one.0, std::cmp::Reverse(*kb)));
+        latest.is_some_and(|(_, latest)| failures.iter().any(|one| std::ptr::eq(*one, latest)))
     };
     let number = fleet.number(&row.device_id);
     let Fleet { words, devices, .. } = fleet;
     let device = devices.get_mut(number)?;
     device.kbs = rows.iter().map(kb_attempts).collect();
-    let facts = device.facts_before(counted.0, words);
+    let telling = failures.first().copied().unwrap_or(counted);
+    let facts = device.facts_before(telling.0, words);
     let mut facts = spelled(&facts, words);
     if !row.ring.is_empty() {
         facts.insert("ring".to_owned(), row.ring.clone());
@@ -240,6 +247,10 @@ fn traced(
             .collect(),
         facts,
     })
+}
+
+fn owns(attempt: &AttemptTuple, record: &DamageColumns) -> bool {
+    record.at_ms >= attempt.0 - DAMAGE_MS.0 && record.at_ms <= attempt.1 + DAMAGE_MS.1
 }
 
 fn broken_record(row: DamageColumns) -> BrokenRecord {
@@ -277,6 +288,7 @@ fn kb_attempts(row: &Columns) -> KbAttempts {
         kind: UpdateKind::Other,
         title: String::new(),
         attempts: attempts.collect(),
+        removed_at_ms: None,
     }
 }
 
@@ -286,3 +298,6 @@ fn spelled(facts: &crate::facts::Facts, words: &Words) -> BTreeMap<String, Strin
         .map(|(key, value)| (words.text(*key).to_owned(), words.text(*value).to_owned()))
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

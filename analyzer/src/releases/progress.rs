@@ -163,6 +163,7 @@ fn verdicts(
         kbs: &of_release,
         clusters: sea.clusters,
         rules: sea.rules,
+        now_ms: sea.now_ms,
         data_at_ms: sea.data_at_ms,
     };
     let counted = places.iter().filter(|at| at.state.is_reachable());
@@ -249,13 +250,23 @@ fn known(
         same.next()
     });
     let outcome = standing.map(|standing| standing.latest.1);
+    // What it reads of itself since has the last word.
+    let below = wanted.zip(standing).is_some_and(|(wanted, standing)| {
+        let last = device.last_level(&sea.fleet.words);
+        let since = last.filter(|level| level.is_well_after(standing.latest.0.ended_at_ms));
+        wanted.revision > 0 && since.is_some_and(|level| !level.build.covers(wanted))
+    });
     Known {
         level,
         wanted,
-        verified: outcome == Some(Outcome::Succeeded),
+        verified: standing.is_some_and(stands_verified) && !below,
         silent: is_silent(device, sea.now_ms, sea.presence_limit_ms),
         outcome,
     }
+}
+
+fn stands_verified(standing: &Standing<'_>) -> bool {
+    standing.latest.1 == Outcome::Succeeded && !standing.taken_back
 }
 
 /// When the device came to the release: by its verified attempt, else by the
@@ -266,7 +277,7 @@ fn compliant_since(
     known: Option<Known>,
     sea: &Sea<'_, '_>,
 ) -> Option<i64> {
-    let verified = standing.filter(|standing| standing.latest.1 == Outcome::Succeeded);
+    let verified = standing.filter(|standing| stands_verified(standing));
     if let Some(standing) = verified {
         return Some(standing.latest.0.ended_at_ms);
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::exceptions::{ExceptionRow, of_rollout};
 use super::progress::{Progress, Sea, progress_of};
 use super::status::Target;
 use super::verdict::VerdictBook;
@@ -78,6 +79,37 @@ impl Rollouts {
             .filter(|target| !target.excluded)
             .map(|target| target.device_id.as_str());
         (!lists.is_empty()).then(|| ids.collect())
+    }
+
+    /// Devices that stand on target lists of a KB and count on none: taken out,
+    /// or answered for by somebody.
+    pub(crate) fn let_off<'s>(
+        &'s self,
+        kb: &str,
+        exceptions: &'s [ExceptionRow],
+        now_ms: i64,
+    ) -> HashSet<&'s str> {
+        let (mut off, mut on) = (HashSet::new(), HashSet::new());
+        for rollout in &self.declared {
+            let mut releases = self.releases.iter();
+            if !releases.any(|row| row.kb == kb && row.release == rollout.release) {
+                continue;
+            }
+            let excused = of_rollout(exceptions, &rollout.rollout);
+            let lists = self.targets.get(&rollout.rollout);
+            for target in lists.into_iter().flat_map(|(_, targets)| targets) {
+                let id = target.device_id.as_str();
+                let excused = excused.get(id).is_some_and(|row| row.until_at > now_ms);
+                let set = if target.excluded || excused {
+                    &mut off
+                } else {
+                    &mut on
+                };
+                set.insert(id);
+            }
+        }
+        off.retain(|id| !on.contains(id));
+        off
     }
 
     /// How far every rollout is, newest first.

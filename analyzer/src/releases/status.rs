@@ -72,7 +72,7 @@ pub(crate) struct Known {
     /// Level from which it complies: the release's, for its family; a revision
     /// of 0 stands for a level that nobody named.
     pub(crate) wanted: Option<Build>,
-    /// The release's KB was verified on it.
+    /// The release's KB was verified on it, and it is there still.
     pub(crate) verified: bool,
     /// Silent beyond the presence limit.
     pub(crate) silent: bool,

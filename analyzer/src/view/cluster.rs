@@ -19,7 +19,7 @@ pub enum Life {
     Steady,
     /// Devices leave it.
     Fading,
-    /// No device fails any more.
+    /// No device fails any more of which one hears and which is to take part.
     Closed,
     /// Closed, and devices fail again.
     Returned,
@@ -150,11 +150,11 @@ pub struct CauseCandidate {
     pub inseparable: Vec<BTreeMap<String, String>>,
     /// Failed devices with it.
     pub failed: u64,
-    /// Tried devices with it.
+    /// Devices with it that began to install the KB.
     pub total: u64,
     /// Failed devices without it.
     pub failed_outside: u64,
-    /// Tried devices without it.
+    /// Devices without it that did.
     pub total_outside: u64,
     /// Rate with ÷ rate without, stratified by ring.
     pub risk_ratio: f64,

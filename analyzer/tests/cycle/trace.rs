@@ -178,7 +178,8 @@ fn traces(path: &str) -> bool {
 }
 
 fn figures_are_counts(cluster: &Value, counted: &Counted) {
-    assert_eq!(cluster["tried"], counted.0.len() as u64);
+    let closed = counted.count(|device| device["outcome"] != "");
+    assert_eq!(cluster["tried"], closed);
     assert_eq!(cluster["ever_failed"], counted.count(Counted::ever));
     assert_eq!(
         cluster["healed"],

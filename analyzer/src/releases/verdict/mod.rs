@@ -1,7 +1,7 @@
 //! May a ring go on?
 //!
 //! **Stop** where an open cluster of the release, not caused from outside, has
-//! devices in the ring. **Go** only as proof: nothing of the release is open
+//! devices in the ring that were heard of lately. **Go** only as proof: nothing of the release is open
 //! anywhere, the upper bound of the failure rate lies below the usual rate and
 //! a margin, over devices that failed or lived with the update for a while
 //! after their reboot, and every device class of the rollout is among them.
@@ -46,6 +46,7 @@ pub(crate) struct Grounds<'c> {
     pub(crate) kbs: &'c [KbStatus],
     pub(crate) clusters: &'c [Cluster],
     pub(crate) rules: VerdictRules,
+    pub(crate) now_ms: i64,
     pub(crate) data_at_ms: i64,
 }
 
@@ -72,7 +73,7 @@ pub(crate) fn evidence(
             let tally = Tally::of(&of_ring, grounds.rules);
             let mut evidence = tally.evidence(&classes, grounds);
             evidence.kbs = kbs_of_release.iter().map(|kb| (*kb).to_owned()).collect();
-            evidence.clusters = tally.clusters(&open);
+            evidence.clusters = tally.clusters(&open, grounds.now_ms);
             evidence.witnesses = tally.witnesses();
             (ring.to_owned(), evidence)
         })
@@ -128,7 +129,8 @@ pub(crate) fn judge(evidence: &mut RingEvidence, before: Option<Verdict>, margin
         _ => Verdict::Watch,
     };
     if verdict == Verdict::Stop {
-        let here = evidence.clusters.iter().filter(|one| one.failed_here > 0);
+        // What lies outside of the update stops nothing, however sure it is.
+        let here = blamed.filter(|one| one.failed_here > 0);
         let chances = here.filter_map(|one| one.p_value);
         evidence.confidence = 1.0 - chances.fold(1.0, f64::min);
     }

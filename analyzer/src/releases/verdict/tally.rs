@@ -111,9 +111,10 @@ impl<'b, 'a> Tally<'b, 'a> {
     }
 
     /// Open clusters of the release, and how many of the failing devices of
-    /// this ring are in each.
-    pub(super) fn clusters(&self, open: &[&Cluster]) -> Vec<RingCluster> {
+    /// this ring are in each; those that nobody hears of hold no ring up.
+    pub(super) fn clusters(&self, open: &[&Cluster], now_ms: i64) -> Vec<RingCluster> {
         let failing = self.failed.iter();
+        let failing = failing.filter(|(one, _)| !one.has_expired(now_ms));
         let failing: HashSet<&str> = failing.map(|(one, _)| one.device.id.as_ref()).collect();
         let clusters = open.iter().map(|cluster| {
             let members = cluster.devices.iter();
@@ -148,12 +149,13 @@ fn count_of(n: u64) -> usize {
     usize::try_from(n).unwrap_or(usize::MAX)
 }
 
-/// Verified, and heard of when it had lived with the update long enough.
+/// Verified, there still, and heard of when it had lived with the update long
+/// enough.
 fn soaked(standing: &Standing<'_>, rules: VerdictRules) -> bool {
     let (attempt, outcome) = standing.latest;
     let lived = i64::from(rules.soak_h) * HOUR_MS;
     let heard = standing.device.last_heard_ms.unwrap_or_default();
-    outcome == Outcome::Succeeded && heard >= attempt.ended_at_ms + lived
+    outcome == Outcome::Succeeded && !standing.taken_back && heard >= attempt.ended_at_ms + lived
 }
 
 /// The device's decisive attempt and its records.

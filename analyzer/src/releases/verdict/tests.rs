@@ -71,6 +71,7 @@ fn said(
         kbs: &kbs,
         clusters,
         rules: rules(),
+        now_ms: NOW,
         data_at_ms: NOW,
     };
     let mut rings = evidence(&counted, &BTreeSet::from([KB]), grounds);
@@ -202,4 +203,53 @@ fn who_fell_silent_in_the_reboot_counts_as_failed() {
         (1, 99, 100)
     );
     assert_eq!(evidence.witnesses[0].outcome, "gone_silent");
+}
+
+fn cluster_of(device: &str, p_value: f64, outside: &str) -> Cluster {
+    Cluster {
+        id: format!("c-{outside}"),
+        kb: KB.into(),
+        failed: 9,
+        p_value: Some(p_value),
+        outside: outside.into(),
+        devices: vec![MemberDevice {
+            device_id: device.into(),
+            ..MemberDevice::default()
+        }],
+        ..Cluster::default()
+    }
+}
+
+#[test]
+fn a_stop_is_as_sure_as_what_stops_and_no_surer() {
+    let soaked = fleet(2_000, 100, NOW - 3 * DAY_MS);
+    let clusters = [
+        cluster_of("pc-99", 0.01, ""),
+        cluster_of("pc-199", 1e-12, "server"),
+    ];
+    let (verdict, evidence) = of_fleet(&soaked, Some(0.015), &clusters, None);
+    assert_eq!(verdict, Verdict::Stop);
+    assert!((evidence.confidence - 0.99).abs() < 1e-9);
+}
+
+#[test]
+fn a_failed_device_that_is_silent_for_weeks_stops_no_ring() {
+    let mut soaked = fleet(2_000, 100, NOW - 3 * DAY_MS);
+    soaked.devices[99].last_heard_ms = Some(NOW - 15 * DAY_MS);
+    let clusters = [cluster_of("pc-99", 1e-6, "")];
+    let (verdict, evidence) = of_fleet(&soaked, Some(0.015), &clusters, None);
+    assert_eq!(verdict, Verdict::Watch);
+    assert_eq!(evidence.blockers, ["cluster_elsewhere"]);
+    assert_eq!(evidence.clusters[0].failed_here, 0);
+}
+
+#[test]
+fn a_device_that_was_imaged_anew_is_no_evidence_for_go() {
+    let mut fleet = fleet(100, 101, NOW - 3 * DAY_MS);
+    let facts = [("os_build", "17763"), ("ubr", "3770")];
+    let facts = fleet.words.facts(facts.into_iter());
+    fleet.devices[5].kbs[0].build = crate::kb::Build::parse("17763.3887");
+    fleet.devices[5].take_facts(NOW - DAY_MS, facts);
+    let (_, evidence) = of_fleet(&fleet, Some(0.01), &[], None);
+    assert_eq!((evidence.soaked, evidence.settled), (99, 99));
 }
