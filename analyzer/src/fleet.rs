@@ -12,8 +12,8 @@ use kbwatch_proto::ids::EventId;
 use kbwatch_proto::words::EventResult;
 
 use crate::attempts::{
-    Clock, KbAttempts, Knowledge, Level, MAX_EVIDENCE, Outcome, Record, Repair, Stand, is_damage,
-    join, repairs, switched_off_at,
+    Clock, KbAttempts, Knowledge, Level, MAX_EVIDENCE, Outcome, Record, Repair, Stand, cleaned_at,
+    is_damage, join, repairs, switched_off_at,
 };
 use crate::facts::{Facts, FactsRevision, Words};
 use crate::kb::Build;
@@ -35,6 +35,8 @@ pub(crate) struct Device {
     pub corrupt_evidence: Vec<EventId>,
     /// Repairs of its component store, in time order.
     pub repairs: Vec<Repair>,
+    /// When superseded payload was last cleaned away, by command.
+    pub cleaned_at_ms: Option<i64>,
     /// When it was asked to stay off, if no start followed.
     pub off_at_ms: Option<i64>,
     /// Update events stored, each counted once.
@@ -239,6 +241,7 @@ impl Fleet {
         device.kbs = join(records, &device.levels(words), knowledge);
         (device.corrupt_at_ms, device.corrupt_evidence) = corrupt_at(device, records);
         device.repairs = repairs(records);
+        device.cleaned_at_ms = cleaned_at(records);
         device.off_at_ms = switched_off_at(records);
     }
 

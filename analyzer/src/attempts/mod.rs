@@ -19,7 +19,7 @@ mod verify;
 pub(crate) use damage::is_damage;
 pub use join::{Knowledge, Level, join};
 pub use record::Record;
-pub(crate) use repairs::{Repair, repairs};
+pub(crate) use repairs::{Repair, cleaned_at, repairs};
 pub use settle::{Clock, final_code, settle};
 pub(crate) use sign::switched_off_at;
 

@@ -1,5 +1,5 @@
 //! When somebody repaired the component store: `RestoreHealth`, by whichever log
-//! tells of it.
+//! tells of it; and when superseded payload was cleaned away.
 
 use kbwatch_proto::ids::EventId;
 use kbwatch_proto::words::{EventResult, Phase};
@@ -56,9 +56,35 @@ pub(crate) fn repairs(records: &[Record]) -> Vec<Repair> {
     repairs
 }
 
+/// When superseded payload was last cleaned away by a command. Of servicing's own
+/// upkeep nothing else is read.
+pub(crate) fn cleaned_at(records: &[Record]) -> Option<i64> {
+    let cleanups = records
+        .iter()
+        .filter(|record| record.phase == Phase::Maintenance && record.result == EventResult::Start);
+    cleanups.map(|record| record.at_ms).max()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_last_cleanup_by_command_is_remembered() {
+        let told = |phase, result, at_ms| Record {
+            phase,
+            result,
+            at_ms,
+            ..Record::default()
+        };
+        let records = [
+            told(Phase::Maintenance, EventResult::Start, 20),
+            told(Phase::Maintenance, EventResult::Start, 10),
+            told(Phase::CorruptionRepair, EventResult::Start, 30),
+        ];
+        assert_eq!(cleaned_at(&records), Some(20));
+        assert_eq!(cleaned_at(&records[2..]), None);
+    }
 
     #[test]
     fn records_of_one_repair_are_one_and_those_of_the_next_day_another() {

@@ -61,8 +61,10 @@ pub(super) fn remedy_for(
         damage,
         broken: ever
             .iter()
-            .flat_map(|standing| standing.failures(ending))
-            .flat_map(|attempt| &attempt.broken)
+            .flat_map(|standing| {
+                let broken = standing.failures(ending).flat_map(|one| &one.broken);
+                broken.map(|broken| (standing.number, broken))
+            })
             .collect(),
         kbs: around.kbs,
     };

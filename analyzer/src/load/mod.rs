@@ -214,7 +214,8 @@ impl Loader {
         let from_ms = now_ms - i64::from(self.window_days) * 86_400_000;
         let sql = format!(
             "SELECT {EVENT_COLUMNS} FROM update_events FINAL {} AND NOT noise \
-             AND phase NOT IN ('scan', 'maintenance', 'appx_provision', 'feature_install') \
+             AND (phase NOT IN ('scan', 'maintenance', 'appx_provision', 'feature_install') \
+                  OR operation = 'startcomponentcleanup') \
              AND (printed_at >= fromUnixTimestamp64Milli(?) OR printed_at < '2000-01-02') \
              ORDER BY device_id",
             only(ids)
@@ -290,6 +291,7 @@ fn forget(fleet: &mut Fleet, ids: Option<&[String]>) -> Vec<usize> {
             device.corrupt_at_ms = None;
             device.corrupt_evidence.clear();
             device.repairs.clear();
+            device.cleaned_at_ms = None;
             device.off_at_ms = None;
             device.events = 0;
         }

@@ -3,7 +3,11 @@
 
 mod beyond_store;
 mod catalogue;
+#[cfg(test)]
+mod needs;
+mod peers;
 mod quote;
+mod repair;
 mod sources;
 mod steps;
 
@@ -16,9 +20,10 @@ use std::collections::BTreeMap;
 use crate::attempts::Broken;
 use crate::damage::{is_of, parse_component};
 use crate::kb::{Build, KbTable};
-use crate::view::{DamageGroup, DamagedFile, Remedy, RemedyStep, RepairSource};
+use crate::view::{DamageGroup, DamagedFile, Remedy, RemedyStep};
 use catalogue::Class;
-use steps::Check;
+use repair::{Check, Repair};
+use sources::Served;
 
 /// Whether a path may stand in a command.
 pub(crate) fn is_folder(path: &str) -> bool {
@@ -34,8 +39,8 @@ pub(crate) struct Trouble<'a> {
     pub(crate) hresult: Option<u32>,
     /// What is broken, most devices first.
     pub(crate) damage: &'a [DamageGroup],
-    /// Broken files as printed.
-    pub(crate) broken: Vec<&'a Broken>,
+    /// Broken files as printed, and on which device.
+    pub(crate) broken: Vec<(usize, &'a Broken)>,
     /// KB knowledge.
     pub(crate) kbs: &'a KbTable,
 }
@@ -47,30 +52,59 @@ pub(crate) fn remedy(trouble: &Trouble<'_>, situation: &Situation<'_>) -> Remedy
         !trouble.damage.is_empty(),
     );
     let needs_source = matches!(class, Class::ComponentStore | Class::Source);
-    let sources = if needs_source {
-        sources::sources(situation)
+    let served = if needs_source {
+        sources::served(situation)
     } else {
         Vec::new()
     };
-    let checks = files_to_check(trouble);
-    let damaged: usize = trouble.damage.iter().map(|group| group.files.len()).sum();
     let steps = steps::steps(
         class,
         &steps::Facts {
             kb: trouble.kb,
             build: trouble.build,
             kbs: trouble.kbs,
-            source: sources.first(),
-            unchecked: damaged.saturating_sub(checks.len()),
-            checks: &checks,
+            repairs: repairs(trouble, &served),
         },
     );
     Remedy {
         class: class.as_str().to_owned(),
         steps,
-        sources,
+        sources: sources::sources(&served),
         peers_allowed: !situation.donors.is_empty(),
         reference: class.reference().to_owned(),
+    }
+}
+
+/// Groups of devices of which each gets commands of its own.
+const MAX_REPAIRS: usize = 4;
+
+/// What is told of repairs: need by need where there are several. A component has
+/// another version and another hash on another level.
+fn repairs<'a>(trouble: &Trouble<'a>, served: &'a [Served]) -> Vec<Repair<'a>> {
+    let damaged: usize = trouble.damage.iter().map(|group| group.files.len()).sum();
+    let repair = |one: Option<&'a Served>, alone: bool| {
+        let is_of = |number: usize| alone || one.is_some_and(|one| one.devices.contains(&number));
+        let checks = files_to_check(trouble, is_of);
+        let sources = one.map_or(&[][..], |one| &one.sources);
+        let alike = one.map_or(0, |one| one.alike).max(1);
+        Repair {
+            whom: one.filter(|_| !alone).map(Served::whom),
+            folders: sources
+                .iter()
+                .take(alike)
+                .map(|s| s.path.as_str())
+                .collect(),
+            unchecked: damaged.saturating_sub(checks.len()),
+            checks,
+        }
+    };
+    match served {
+        [] => vec![repair(None, true)],
+        [one] => vec![repair(Some(one), true)],
+        several => {
+            let told = several.iter().take(MAX_REPAIRS);
+            told.map(|one| repair(Some(one), false)).collect()
+        }
     }
 }
 
@@ -91,10 +125,6 @@ pub fn steps_for_log(
 ) -> Vec<RemedyStep> {
     let kbs = KbTable::shipped();
     let class = catalogue::class_of(hresult, damaged.is_some());
-    let source = RepairSource {
-        path: SOURCE_TO_CHOOSE.to_owned(),
-        ..RepairSource::default()
-    };
     let check = damaged.map(|damaged| Check {
         component_key,
         file: &damaged.file,
@@ -104,9 +134,12 @@ pub fn steps_for_log(
         kb,
         build: kbs.build_of(kb, None),
         kbs: &kbs,
-        source: Some(&source),
-        checks: check.as_slice(),
-        unchecked: 0,
+        repairs: vec![Repair {
+            whom: None,
+            folders: vec![SOURCE_TO_CHOOSE],
+            checks: check.into_iter().collect(),
+            unchecked: 0,
+        }],
     };
     if kb.is_empty() {
         steps::cure(class, &facts)
@@ -122,10 +155,11 @@ const MAX_CHECKS: usize = 8;
 /// same record each. Another architecture or version of the assembly has another
 /// hash, by which the right source would be turned away. Files that most devices
 /// have come first, and of each the record that is told most often.
-fn files_to_check<'a>(trouble: &Trouble<'a>) -> Vec<Check<'a>> {
+fn files_to_check<'a>(trouble: &Trouble<'a>, whose: impl Fn(usize) -> bool) -> Vec<Check<'a>> {
     let shared: Vec<_> = trouble.damage.iter().flat_map(|g| &g.files).collect();
     let mut told: BTreeMap<(usize, Check<'a>), u64> = BTreeMap::new();
-    for broken in &trouble.broken {
+    let broken = trouble.broken.iter().filter(|(number, _)| whose(*number));
+    for (_, broken) in broken {
         let check = Check {
             component_key: &broken.component,
             file: broken.file.trim_start_matches('\\'),
@@ -188,10 +222,10 @@ mod tests {
             build: None,
             hresult: Some(0x800f_0985),
             damage: &damage,
-            broken: devices.concat(),
+            broken: (0..).zip(devices.concat()).collect(),
             kbs: &kbs,
         };
-        let checks = files_to_check(&trouble);
+        let checks = files_to_check(&trouble, |_| true);
         assert_eq!(checks[0].component_key, shared.component);
         assert_eq!(checks[0].hash, shared.hash_expected);
     }

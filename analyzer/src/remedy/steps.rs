@@ -2,10 +2,11 @@
 //! exact command where there is one. All commands are written for Windows
 //! PowerShell, so that they can be pasted into one window.
 
+use super::beyond_store;
 use super::catalogue::Class;
-use super::{beyond_store, quote};
+use super::repair::{Repair, check_source, restore};
 use crate::kb::{Build, KbTable};
-use crate::view::{RemedyStep, RepairSource};
+use crate::view::RemedyStep;
 
 /// What the steps are filled with.
 pub(super) struct Facts<'a> {
@@ -13,31 +14,8 @@ pub(super) struct Facts<'a> {
     /// Build that the KB brings.
     pub(super) build: Option<Build>,
     pub(super) kbs: &'a KbTable,
-    pub(super) source: Option<&'a RepairSource>,
-    /// What tells whether a source holds what is needed.
-    pub(super) checks: &'a [Check<'a>],
-    /// Damaged files that are not among the checks.
-    pub(super) unchecked: usize,
-}
-
-/// A file of the store and the hash that it must have, as one record says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Check<'a> {
-    /// `WinSxS` folder of the component.
-    pub(super) component_key: &'a str,
-    /// File in it.
-    pub(super) file: &'a str,
-    /// SHA-256 in hex.
-    pub(super) hash: &'a str,
-}
-
-impl Check<'_> {
-    /// Whether all of it may stand in a command.
-    pub(super) fn is_sound(&self) -> bool {
-        quote::sha256(self.hash).is_some()
-            && quote::file(self.file).is_some()
-            && quote::segment(self.component_key).is_some()
-    }
+    /// Repairs of the component store: one, or one for each group of devices.
+    pub(super) repairs: Vec<Repair<'a>>,
 }
 
 /// The steps of a class, to the verified update.
@@ -85,86 +63,12 @@ pub(super) fn reboot_first() -> RemedyStep {
 
 fn store(facts: &Facts<'_>) -> Vec<RemedyStep> {
     let mut steps = vec![reboot_first()];
-    steps.extend(check_source(facts));
-    steps.push(restore(facts));
+    for repair in &facts.repairs {
+        steps.extend(check_source(repair));
+        steps.push(restore(repair));
+    }
     steps.push(read_summary());
     steps
-}
-
-/// The expected hashes stand in CBS.log: ask the source's files for their own
-/// before DISM spends half an hour on it.
-fn check_source(facts: &Facts<'_>) -> Option<RemedyStep> {
-    let store = side_by_side(quote::folder(&facts.source?.path)?);
-    let sound = facts.checks.iter().filter(|check| check.is_sound());
-    let files: Vec<(String, &str)> = sound
-        .map(|check| {
-            let path = format!("{store}\\{}\\{}", check.component_key, check.file);
-            (path, check.hash)
-        })
-        .collect();
-    let (mut en, mut zh, command) = match files.as_slice() {
-        [] => return None,
-        [(path, hash)] => (
-            "Check the source: its file must have the hash that CBS.log demands. \"True\" means that it fits; \"False\" or an error: take the next source.".to_owned(),
-            "检查修复源：其文件的哈希必须等于 CBS.log 要求的值。返回 True 表示可用；返回 False 或报错则换下一个修复源。".to_owned(),
-            format!("(Get-FileHash -Algorithm SHA256 -LiteralPath '{path}').Hash -eq '{hash}'"),
-        ),
-        several => (
-            format!("Check the source: each of these {} files must have the hash that CBS.log demands. \"True\" before every file means that it fits; a \"False\" or an error: take the next source.", several.len()),
-            format!("检查修复源：以下 {} 个文件的哈希都必须等于 CBS.log 要求的值。每个文件前均为 True 表示可用；出现 False 或报错则换下一个修复源。", several.len()),
-            check_several(several),
-        ),
-    };
-    if facts.unchecked > 0 {
-        let n = facts.unchecked;
-        let rest = format!(
-            " {n} more damaged files cannot be checked so: their hash is not known, or they are too many."
-        );
-        en.push_str(&rest);
-        let rest = format!("另有 {n} 个损坏文件无法这样检查：哈希未知或文件过多。");
-        zh.push_str(&rest);
-    }
-    Some(step(&en, &zh, &command))
-}
-
-fn check_several(files: &[(String, &str)]) -> String {
-    let pairs: Vec<String> = files
-        .iter()
-        .map(|(path, hash)| format!("'{path}' = '{hash}'"))
-        .collect();
-    format!(
-        "$wanted = [ordered]@{{ {} }}; $wanted.Keys | ForEach-Object {{ '{{0}}  {{1}}' -f ((Get-FileHash -Algorithm SHA256 -LiteralPath $_).Hash -eq $wanted[$_]), $_ }}",
-        pairs.join("; ")
-    )
-}
-
-/// DISM takes a Windows folder or a side-by-side folder as its source; the
-/// components lie in the latter.
-fn side_by_side(folder: &str) -> String {
-    let last = folder.rsplit('\\').next().unwrap_or_default();
-    if last.eq_ignore_ascii_case("WinSxS") {
-        folder.to_owned()
-    } else {
-        format!("{folder}\\WinSxS")
-    }
-}
-
-fn restore(facts: &Facts<'_>) -> RemedyStep {
-    let source = facts.source.and_then(|source| quote::folder(&source.path));
-    match source {
-        Some(path) => step(
-            "Repair the component store from the source, without asking Windows Update.",
-            "使用该修复源修复组件存储，不访问 Windows 更新。",
-            &format!(
-                "Dism.exe /Online /Cleanup-Image /RestoreHealth /Source:\"{path}\" /LimitAccess"
-            ),
-        ),
-        None => step(
-            "No source on the failing devices' level is known. Register a depot of that level, or mount an image that was serviced to it, then repair from it with /Source and /LimitAccess. Until then only detect.",
-            "没有已知的同级别修复源。请登记该级别的修复库，或挂载已更新到该级别的映像，再用 /Source 和 /LimitAccess 修复。在此之前只做检测。",
-            "Dism.exe /Online /Cleanup-Image /ScanHealth",
-        ),
-    }
 }
 
 fn read_summary() -> RemedyStep {
@@ -232,20 +136,22 @@ fn verify(facts: &Facts<'_>) -> RemedyStep {
 }
 
 fn source(facts: &Facts<'_>) -> Vec<RemedyStep> {
-    vec![
+    let mut steps = vec![
         reboot_first(),
         step(
             "Find out what was missing: the last failure in CBS.log names the package or file. As the result of a feature install this code says nothing about the store.",
             "查明缺少什么：CBS.log 中最后一次失败会写明程序包或文件。若是启用功能时出现此代码，则与组件存储无关。",
             r"Select-String -LiteralPath $env:windir\Logs\CBS\CBS.log -Pattern '0x800f081f','0x800f0906' | Select-Object -Last 20",
         ),
-        restore(facts),
-        read_summary(),
-    ]
+    ];
+    steps.extend(facts.repairs.iter().map(restore));
+    steps.push(read_summary());
+    steps
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::repair::Check;
     use super::*;
 
     const CLASSES: [Class; 14] = [
@@ -268,79 +174,32 @@ mod tests {
     #[test]
     fn every_command_is_for_powershell() {
         let kbs = KbTable::shipped();
-        let source = RepairSource {
-            path: r"\\depot01\repair$\3770\Windows".to_owned(),
-            ..RepairSource::default()
-        };
         let hash = "ab".repeat(32);
         let check = Check {
             component_key: "amd64_part_31bf3856ad364e35_10.0.17763.1_none_0123456789abcdef",
             file: "part.dll",
             hash: &hash,
         };
+        let repair = |folders| Repair {
+            whom: None,
+            folders,
+            checks: vec![check, check],
+            unchecked: 1,
+        };
+        let one = repair(vec![r"\\depot01\repair$\3770\Windows"]);
+        let two = repair(vec![r"\\pc-1\c$\Windows", r"\\pc-2\c$\Windows"]);
         let facts = Facts {
             kb: "KB5022286",
             build: kbs.build_of("KB5022286", None),
             kbs: &kbs,
-            source: Some(&source),
-            checks: &[check, check],
-            unchecked: 1,
+            repairs: vec![one, two],
         };
         for class in CLASSES {
             for step in steps(class, &facts) {
                 // Both belong to the command prompt and fail in PowerShell.
-                let alien = step.command.contains(" & ") || step.command.contains('%');
+                let alien = step.command.contains(" & ") || step.command.matches('%').count() > 1;
                 assert!(!alien, "{class:?}: {}", step.command);
             }
         }
-    }
-
-    #[test]
-    fn every_damaged_file_is_checked_and_the_rest_is_counted() {
-        let kbs = KbTable::shipped();
-        let source = RepairSource {
-            path: r"\\depot01\repair$\Windows".to_owned(),
-            ..RepairSource::default()
-        };
-        let hashes = ["ab".repeat(32), "cd".repeat(32)];
-        let checks: Vec<Check<'_>> = ["one.dll", "two.dll"]
-            .into_iter()
-            .zip(&hashes)
-            .map(|(file, hash)| Check {
-                component_key: "amd64_part_31bf3856ad364e35_10.0.17763.1_none_0123456789abcdef",
-                file,
-                hash,
-            })
-            .collect();
-        let facts = Facts {
-            kb: "KB5022286",
-            build: None,
-            kbs: &kbs,
-            source: Some(&source),
-            checks: &checks,
-            unchecked: 3,
-        };
-        let step = check_source(&facts).unwrap();
-        for part in ["one.dll' = 'abab", "two.dll' = 'cdcd"] {
-            assert!(step.command.contains(part), "{}", step.command);
-        }
-        assert!(step.en.contains("these 2 files") && step.en.contains("3 more"));
-        assert!(step.zh.contains("2 个文件") && step.zh.contains("3 个"));
-        let one = Facts {
-            checks: &checks[..1],
-            unchecked: 0,
-            ..facts
-        };
-        let step = check_source(&one).unwrap();
-        assert!(step.command.starts_with("(Get-FileHash") && !step.en.contains("more"));
-    }
-
-    #[test]
-    fn the_components_of_a_source_are_looked_for_in_one_side_by_side_folder() {
-        assert_eq!(
-            side_by_side(r"\\pc-1\c$\Windows"),
-            r"\\pc-1\c$\Windows\WinSxS"
-        );
-        assert_eq!(side_by_side(r"\\depot\3770\winsxs"), r"\\depot\3770\winsxs");
     }
 }
