@@ -3,9 +3,9 @@
 
 use std::io::{Read, Write};
 use std::path::Path;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use kbwatch_ingest::pki::{Authority, PkiError, Tokens, name_of};
+use kbwatch_ingest::pki::{Authority, CertifiedKey, PkiError, Tokens, check_file_name, name_of};
 use kbwatch_proto::identity::device_id;
 use tracing::info;
 
@@ -18,26 +18,42 @@ pub(crate) fn run(arguments: &PkiArguments) -> Outcome {
         return give_out(arguments);
     }
     let folder = arguments.folder();
+    // Before anything is made.
+    for id in arguments.device.iter().chain(&arguments.importer) {
+        check_file_name(id)?;
+        CertifiedKey::check_free(folder, id)?;
+    }
+    if !arguments.server.is_empty() {
+        CertifiedKey::check_free(folder, "gateway")?;
+    }
     // A mistyped folder must not found an authority whose list nobody reads.
-    let authority = if arguments.revoke.is_empty() {
-        Authority::load_or_create(folder)?
-    } else {
+    let revokes = !arguments.revoke.is_empty() || !arguments.revoke_device.is_empty();
+    let authority = if revokes {
         Authority::load(folder)?
+    } else {
+        Authority::load_or_create(folder)?
     };
+    let authority = authority.valid_for(Duration::from_hours(24 * arguments.valid_days));
     let hosts: Vec<&str> = arguments.server.iter().map(String::as_str).collect();
     if !hosts.is_empty() {
         authority.server(&hosts)?.write(folder, "gateway")?;
     }
     for id in &arguments.device {
-        checked(id)?;
         authority.device(id)?.write(folder, id)?;
     }
     for id in &arguments.importer {
-        checked(id)?;
         authority.importer(id)?.write(folder, id)?;
     }
     if !arguments.revoke.is_empty() {
         let told = revoke(&authority, arguments)?;
+        std::io::stdout().write_all(told.as_bytes())?;
+    }
+    for id in &arguments.revoke_device {
+        let (list, count) = authority.revoke_device(folder, id)?;
+        let told = format!(
+            "revoked {id}: {count} certificates\nlist {}\n",
+            list.display()
+        );
         std::io::stdout().write_all(told.as_bytes())?;
     }
     info!(folder = %folder.display(), "certificates are there");

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use kbwatch_proto::identity::device_id;
 
 /// Longest time for which a token is good.
 const MAX_VALID_MINUTES: u64 = 90 * 24 * 60;
@@ -162,7 +163,8 @@ pub(crate) struct PkiArguments {
     /// gateway.key. May be repeated.
     #[arg(long, value_name = "HOST")]
     pub(crate) server: Vec<String>,
-    /// Device to make ID.pem and ID.key for. May be repeated.
+    /// Device to make ID.pem and ID.key for. What is there is never overwritten.
+    /// May be repeated.
     #[arg(long, value_name = "ID")]
     pub(crate) device: Vec<String>,
     /// Importer of other devices' logs to make ID.pem and ID.key for. May be
@@ -173,6 +175,16 @@ pub(crate) struct PkiArguments {
     /// a gateway reads as `receive.tls.client_crl`. May be repeated.
     #[arg(long, value_name = "FILE")]
     pub(crate) revoke: Vec<PathBuf>,
+    /// Device all of whose certificates shall count no more, also those that it
+    /// enrolled for and those that nobody has any more: what was made stands in
+    /// issued.jsonl. Its unused tokens are withdrawn. May be repeated.
+    #[arg(long, value_name = "ID", value_parser = device)]
+    pub(crate) revoke_device: Vec<String>,
+    /// Days for which what is made is valid, but not longer than the authority
+    /// itself, which is valid for ten years.
+    #[arg(long, value_name = "DAYS", default_value_t = 730,
+          value_parser = clap::value_parser!(u64).range(1..=3_650))]
+    pub(crate) valid_days: u64,
 }
 
 impl PkiArguments {
@@ -213,6 +225,11 @@ pub(crate) struct TokenArguments {
     /// For how long the tokens are good: 30m, 24h, 7d; at most 90d.
     #[arg(long, value_name = "TIME", default_value = "24h", value_parser = validity)]
     pub(crate) valid: Duration,
+}
+
+/// An id, as certificates bear it.
+fn device(text: &str) -> Result<String, &'static str> {
+    device_id(text).ok_or("an id is letters, digits, '.', '_' and '-', at most 128")
 }
 
 /// A time as people write it.

@@ -5,69 +5,53 @@
 //! carriers of foreign logs `urn:kbwatch:role:importer`.
 
 mod certified;
+mod failure;
 mod issue;
+mod ledger;
 mod request;
 mod revoke;
 mod tokens;
 
 pub use certified::CertifiedKey;
+pub use failure::PkiError;
 pub use request::{RequestError, Requested};
 pub use revoke::name_of;
 pub use tokens::{Certified, Grant, TokenError, Tokens};
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::io::ErrorKind;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
     KeyUsagePurpose,
 };
 
-/// A certificate that cannot be made or kept.
-#[derive(Debug, thiserror::Error)]
-pub enum PkiError {
-    /// A name that no certificate can carry, or a damaged key.
-    #[error("make the certificate of {subject}")]
-    Make {
-        /// Whose.
-        subject: String,
-        /// Why not.
-        source: rcgen::Error,
-    },
-    /// A text that can be no device's id.
-    #[error("{id:?} is no device id: letters, digits, '.', '_' and '-', at most 128")]
-    Id {
-        /// Which text.
-        id: String,
-    },
-    /// A certificate that only its own authority can revoke.
-    #[error("another authority has signed the certificate of {subject}: name that one's folder")]
-    Foreign {
-        /// Whose.
-        subject: String,
-    },
-    /// A file that cannot be read or written.
-    #[error("keep certificates in {path}")]
-    Keep {
-        /// Which file or folder.
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
-}
+use certified::{free, public, settle, write_new};
+use failure::{keep, make};
+use ledger::Ledger;
 
-fn keep(path: &Path, source: std::io::Error) -> PkiError {
-    PkiError::Keep {
-        path: path.to_owned(),
-        source,
-    }
-}
+/// For how long an authority is valid.
+const AUTHORITY_VALID: Duration = Duration::from_hours(24 * 3_650);
+
+/// For how long what it signs is valid, unless it is told otherwise.
+const VALID: Duration = Duration::from_hours(24 * 730);
+
+/// How far the clock of whoever looks at a certificate may be behind.
+const CLOCK_SKEW: Duration = Duration::from_hours(1);
+
+/// Names of files in an authority's folder that are no device's.
+const RESERVED: [&str; 3] = ["ca", "gateway", "crl"];
 
 /// An authority that signs the gateway's and the devices' certificates.
 #[derive(Debug)]
 pub struct Authority {
     own: CertifiedKey,
     issuer: Issuer<'static, KeyPair>,
+    /// Where it notes what it signs; nowhere while it lies in no folder.
+    ledger: Option<Ledger>,
+    valid: Duration,
 }
 
 impl Authority {
@@ -76,9 +60,13 @@ impl Authority {
     /// # Errors
     /// [`PkiError::Make`].
     pub fn create(name: &str) -> Result<Self, PkiError> {
+        let key = KeyPair::generate().map_err(|source| make(name, source))?;
+        Self::create_with(name, key)
+    }
+
+    fn create_with(name: &str, key: KeyPair) -> Result<Self, PkiError> {
         let failed = |source| make(name, source);
-        let key = KeyPair::generate().map_err(failed)?;
-        let mut params = named(name);
+        let mut params = named(name, AUTHORITY_VALID);
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let cert = params.self_signed(&key).map_err(failed)?;
@@ -88,6 +76,8 @@ impl Authority {
                 key_pem: key.serialize_pem(),
             },
             issuer: Issuer::new(params, key),
+            ledger: None,
+            valid: VALID,
         })
     }
 
@@ -98,7 +88,10 @@ impl Authority {
     pub fn load(folder: &Path) -> Result<Self, PkiError> {
         let read = |name: &str| {
             let path = folder.join(name);
-            fs::read_to_string(&path).map_err(|source| keep(&path, source))
+            fs::read_to_string(&path).map_err(|source| match source.kind() {
+                ErrorKind::NotFound if name == "ca.key" => PkiError::NoKey { key: path },
+                _ => keep(&path, source),
+            })
         };
         let own = CertifiedKey {
             cert_pem: read("ca.pem")?,
@@ -107,7 +100,12 @@ impl Authority {
         let failed = |source| make("the authority", source);
         let key = KeyPair::from_pem(&own.key_pem).map_err(failed)?;
         let issuer = Issuer::from_ca_cert_pem(&own.cert_pem, key).map_err(failed)?;
-        Ok(Self { own, issuer })
+        Ok(Self {
+            own,
+            issuer,
+            ledger: Some(Ledger::of(folder)),
+            valid: VALID,
+        })
     }
 
     /// Takes up the authority of a folder, or makes one and writes it there.
@@ -118,9 +116,35 @@ impl Authority {
         if folder.join("ca.pem").exists() {
             return Self::load(folder);
         }
-        let authority = Self::create("kbwatch authority")?;
-        authority.own.write(folder, "ca")?;
-        Ok(authority)
+        let (name, cert) = ("kbwatch authority", folder.join("ca.pem"));
+        let authority = match fs::read_to_string(folder.join("ca.key")) {
+            // Whoever began here was ended before anybody saw the certificate.
+            Ok(key) => {
+                let key = KeyPair::from_pem(&key).map_err(|source| make(name, source))?;
+                let authority = Self::create_with(name, key)?;
+                free(&cert)?;
+                write_new(&cert, authority.cert_pem(), public())
+                    .map_err(|source| keep(&cert, source))?;
+                settle(folder)?;
+                authority
+            }
+            Err(_) => {
+                let authority = Self::create(name)?;
+                authority.own.write(folder, "ca")?;
+                authority
+            }
+        };
+        Ok(Self {
+            ledger: Some(Ledger::of(folder)),
+            ..authority
+        })
+    }
+
+    /// The same; what it signs from now on is valid for so long, but not longer
+    /// than itself.
+    #[must_use]
+    pub fn valid_for(self, valid: Duration) -> Self {
+        Self { valid, ..self }
     }
 
     /// The authority's own certificate, PEM: what gateways and collectors
@@ -130,19 +154,34 @@ impl Authority {
     }
 }
 
-fn named(common_name: &str) -> CertificateParams {
+/// Refuses ids whose files would take the place of the authority's own.
+///
+/// # Errors
+/// [`PkiError::Id`] and [`PkiError::Reserved`].
+pub fn check_file_name(id: &str) -> Result<(), PkiError> {
+    let known = kbwatch_proto::identity::device_id(id);
+    let name = known.ok_or_else(|| PkiError::Id { id: id.to_owned() })?;
+    if RESERVED.contains(&name.as_str()) {
+        return Err(PkiError::Reserved { id: id.to_owned() });
+    }
+    Ok(())
+}
+
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs()
+}
+
+fn named(common_name: &str, valid: Duration) -> CertificateParams {
+    let now = SystemTime::now();
     let mut name = DistinguishedName::new();
     name.push(DnType::CommonName, common_name);
     let mut params = CertificateParams::default();
     params.distinguished_name = name;
+    params.not_before = (now - CLOCK_SKEW).into();
+    params.not_after = (now + valid).into();
     params
-}
-
-fn make(subject: &str, source: rcgen::Error) -> PkiError {
-    PkiError::Make {
-        subject: subject.to_owned(),
-        source,
-    }
 }
 
 #[cfg(test)]
@@ -157,6 +196,34 @@ mod tests {
         assert_eq!(first.cert_pem(), again.cert_pem());
         let device = again.device("pc-1").unwrap();
         assert!(device.cert_pem.contains("BEGIN CERTIFICATE"));
+    }
+
+    #[test]
+    fn an_authority_that_was_begun_is_finished_and_one_without_its_key_says_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| folder.path().join(name);
+        Authority::load_or_create(folder.path()).unwrap();
+        let key = fs::read_to_string(file("ca.key")).unwrap();
+        fs::remove_file(file("ca.pem")).unwrap();
+        let again = Authority::load_or_create(folder.path()).unwrap();
+        assert_eq!(again.own.key_pem, key);
+        fs::remove_file(file("ca.key")).unwrap();
+        let refused = Authority::load_or_create(folder.path()).unwrap_err();
+        let refused = refused.to_string();
+        assert!(
+            refused.contains("ca.key") && refused.contains("backup"),
+            "{refused}"
+        );
+    }
+
+    #[test]
+    fn the_names_of_the_authority_are_no_devices() {
+        for id in ["ca", "CA", "gateway", "crl"] {
+            let refused = check_file_name(id);
+            assert!(matches!(refused, Err(PkiError::Reserved { .. })), "{id}");
+        }
+        assert!(check_file_name("../ca").is_err());
+        check_file_name("ca-1").unwrap();
     }
 
     #[cfg(unix)]

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use kbwatch_ingest::config::{TlsConfig, TlsVersion};
-use kbwatch_ingest::pki::{Authority, PkiError};
+use kbwatch_ingest::pki::{Authority, PkiError, check_file_name};
 use kbwatch_proto::identity::device_id_is_valid;
 use tracing::warn;
 
@@ -47,7 +47,7 @@ pub fn prepare(folder: &Path, hosts: &[String]) -> Result<Authority, PkiError> {
         }
     }
     let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
-    authority.server(&hosts)?.write(folder, "gateway")?;
+    authority.server(&hosts)?.replace(folder, "gateway")?;
     Ok(authority)
 }
 
@@ -104,6 +104,7 @@ pub fn enroll(
             data: data.to_owned(),
         });
     }
+    check_file_name(device_id)?;
     let authority = Authority::load_or_create(&folder(data))?;
     let out = std::path::absolute(out).map_err(|source| PkiError::Keep {
         path: out.to_owned(),

@@ -21,6 +21,8 @@ pub struct StoreConfig {
     pub compress_inserts: bool,
     /// Batches that wait in memory between receive and store.
     pub queue_batches: usize,
+    /// Bytes of batches from Kafka that wait in memory to be opened.
+    pub queue_bytes: usize,
     /// Deadline of one insert.
     pub insert_deadline_ms: u64,
     /// Longest pause between two tries of an insert.
@@ -42,6 +44,7 @@ impl Default for StoreConfig {
             inserts_in_flight: 2,
             compress_inserts: false,
             queue_batches: 1_024,
+            queue_bytes: 256 * 1024 * 1024,
             insert_deadline_ms: 30_000,
             retry_cap_ms: 5_000,
             presence_flush_ms: 5_000,
@@ -102,6 +105,7 @@ impl StoreConfig {
             ("store.group_age_ms", self.group_age_ms),
             ("store.inserts_in_flight", self.inserts_in_flight as u64),
             ("store.queue_batches", self.queue_batches as u64),
+            ("store.queue_bytes", self.queue_bytes as u64),
             ("store.insert_deadline_ms", self.insert_deadline_ms),
             ("store.retry_cap_ms", self.retry_cap_ms),
             ("store.presence_flush_ms", self.presence_flush_ms),

@@ -153,7 +153,9 @@ struct Bookkeeper {
 impl Bookkeeper {
     /// Begins with everything that was counted so far.
     fn new(client: Client, metrics: Metrics) -> Self {
-        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        // Not from /proc: hardened units hide it.
+        let host = rustix::system::uname();
+        let host = host.nodename().to_string_lossy();
         let (pid, number) = (std::process::id(), fastrand::u32(..));
         Self {
             client,

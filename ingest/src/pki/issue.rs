@@ -2,12 +2,23 @@
 //! bring logs of others.
 
 use std::net::IpAddr;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use kbwatch_proto::hex;
 use kbwatch_proto::identity::{DEVICE_URN, ROLE_URN};
-use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose, SanType};
+use rcgen::{
+    CertificateParams, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose, PublicKeyData, SanType,
+    SerialNumber,
+};
+use tokio_rustls::rustls::crypto::ring::default_provider;
+use x509_parser::pem::parse_x509_pem;
+use x509_parser::prelude::{FromDer, X509Certificate};
 
+use super::ledger::Issued;
 use super::{Authority, CertifiedKey, PkiError, make, named};
+
+/// Bytes of a certificate's number (RFC 5280 allows 20).
+const SERIAL_BYTES: usize = 16;
 
 impl Authority {
     /// Certificate of a gateway that answers to these host names and addresses.
@@ -16,7 +27,7 @@ impl Authority {
     /// [`PkiError::Make`], for a name that is neither.
     pub fn server(&self, hosts: &[&str]) -> Result<CertifiedKey, PkiError> {
         let subject = hosts.first().copied().unwrap_or("kbwatch gateway");
-        let mut params = named(subject);
+        let mut params = named(subject, self.valid);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         for host in hosts {
             params.subject_alt_names.push(match host.parse::<IpAddr>() {
@@ -26,7 +37,7 @@ impl Authority {
                 }
             });
         }
-        self.sign(subject, params)
+        self.sign(None, params)
     }
 
     /// Certificate of a device's collector.
@@ -60,10 +71,11 @@ impl Authority {
         from: SystemTime,
         until: SystemTime,
     ) -> Result<CertifiedKey, PkiError> {
-        let mut params = client(device_id, &[format!("{DEVICE_URN}{device_id}")])?;
+        let uris = [format!("{DEVICE_URN}{device_id}")];
+        let mut params = client(device_id, &uris, self.valid)?;
         params.not_before = from.into();
         params.not_after = until.into();
-        self.sign(device_id, params)
+        self.sign(Some(device_id), params)
     }
 
     /// Certificate of someone who may import logs of other devices.
@@ -94,24 +106,74 @@ impl Authority {
     /// # Errors
     /// [`PkiError::Make`].
     pub fn client(&self, common_name: &str, uris: &[String]) -> Result<CertifiedKey, PkiError> {
-        self.sign(common_name, client(common_name, uris)?)
+        self.sign(Some(common_name), client(common_name, uris, self.valid)?)
     }
 
-    fn sign(&self, subject: &str, mut params: CertificateParams) -> Result<CertifiedKey, PkiError> {
-        let failed = |source| make(subject, source);
-        params.use_authority_key_identifier_extension = true;
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    /// A certificate as a device has it, to be looked at; its key is forgotten.
+    ///
+    /// # Errors
+    /// [`PkiError::Make`].
+    pub(crate) fn sample(&self) -> Result<String, PkiError> {
+        let key = KeyPair::generate().map_err(|source| make("a sample", source))?;
+        let params = client("sample", &[format!("{DEVICE_URN}sample")], self.valid)?;
+        let cert = params.signed_by(&key, &self.issuer);
+        Ok(cert.map_err(|source| make("a sample", source))?.pem())
+    }
+
+    fn sign(&self, id: Option<&str>, params: CertificateParams) -> Result<CertifiedKey, PkiError> {
+        let failed = |source| make(id.unwrap_or("the gateway"), source);
         let key = KeyPair::generate().map_err(failed)?;
-        let cert = params.signed_by(&key, &self.issuer).map_err(failed)?;
         Ok(CertifiedKey {
-            cert_pem: cert.pem(),
+            cert_pem: self.sign_key(id, params, &key)?,
             key_pem: key.serialize_pem(),
         })
     }
+
+    /// Certifies a key (PEM), under a number that stands in the ledger before
+    /// anybody sees the certificate.
+    pub(super) fn sign_key(
+        &self,
+        id: Option<&str>,
+        mut params: CertificateParams,
+        key: &impl PublicKeyData,
+    ) -> Result<String, PkiError> {
+        let failed = |source| make(id.unwrap_or("the gateway"), source);
+        let mut serial = [0; SERIAL_BYTES];
+        let filled = default_provider().secure_random.fill(&mut serial);
+        filled.map_err(|_| failed(rcgen::Error::RingUnspecified))?;
+        // A positive number, as long as it is.
+        serial[0] = serial[0] & 0x7f | 0x40;
+        params.serial_number = Some(SerialNumber::from_slice(&serial));
+        params.use_authority_key_identifier_extension = true;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.not_after = params.not_after.min(self.ends()?.into());
+        if let Some(ledger) = &self.ledger {
+            ledger.note(&Issued {
+                serial: hex::encode(&serial),
+                id: id.map(str::to_owned),
+                until_s: params.not_after.unix_timestamp(),
+            })?;
+        }
+        let cert = params.signed_by(key, &self.issuer).map_err(failed)?;
+        Ok(cert.pem())
+    }
+
+    /// When the authority's own certificate is over.
+    pub(super) fn ends(&self) -> Result<SystemTime, PkiError> {
+        let unreadable = || make("the authority", rcgen::Error::CouldNotParseCertificate);
+        let (_, block) = parse_x509_pem(self.cert_pem().as_bytes()).map_err(|_| unreadable())?;
+        let (_, own) = X509Certificate::from_der(&block.contents).map_err(|_| unreadable())?;
+        let ends = u64::try_from(own.validity().not_after.timestamp()).unwrap_or(0);
+        Ok(UNIX_EPOCH + Duration::from_secs(ends))
+    }
 }
 
-pub(super) fn client(common_name: &str, uris: &[String]) -> Result<CertificateParams, PkiError> {
-    let mut params = named(common_name);
+pub(super) fn client(
+    common_name: &str,
+    uris: &[String],
+    valid: Duration,
+) -> Result<CertificateParams, PkiError> {
+    let mut params = named(common_name, valid);
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
     for uri in uris {
         let uri = uri

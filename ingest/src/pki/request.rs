@@ -1,18 +1,18 @@
 //! A request for a certificate (PKCS#10, RFC 2986): what it says of its sender
 //! is not believed, only the key counts, and that its sender has it.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use kbwatch_proto::hex;
 use kbwatch_proto::identity::{BRANCH_URN, DEVICE_URN};
-use rcgen::{KeyUsagePurpose, SubjectPublicKeyInfo};
+use rcgen::SubjectPublicKeyInfo;
 use sha2::{Digest, Sha256};
 use x509_parser::certification_request::X509CertificationRequest;
-use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::prelude::FromDer;
 use x509_parser::public_key::PublicKey;
 
 use super::issue::client;
-use super::{Authority, Grant, PkiError, make};
+use super::{Authority, CLOCK_SKEW, Grant, PkiError};
 
 /// Longest request that is looked at, in bytes: ten times an ordinary one.
 const MAX_REQUEST_LEN: usize = 8 * 1024;
@@ -22,9 +22,6 @@ const RSA_BITS: std::ops::RangeInclusive<usize> = 2_048..=4_096;
 
 /// Curves whose keys are certified: P-256 and P-384 (RFC 5480, section 2.1.1.1).
 const CURVES: [&str; 2] = ["1.2.840.10045.3.1.7", "1.3.132.0.34"];
-
-/// How far a device's clock may be behind.
-const CLOCK_SKEW: Duration = Duration::from_hours(1);
 
 /// A request that nothing is certified for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -104,29 +101,20 @@ impl Authority {
         let branch = grant.branch.iter();
         let uris = std::iter::once(format!("{DEVICE_URN}{device}"))
             .chain(branch.map(|branch| format!("{BRANCH_URN}{branch}")));
-        let mut params = client(device, &uris.collect::<Vec<_>>())?;
-        params.use_authority_key_identifier_extension = true;
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        let mut params = client(device, &uris.collect::<Vec<_>>(), valid)?;
         params.not_before = (now - CLOCK_SKEW).into();
-        params.not_after = (now + valid).min(self.ends()?).into();
-        let cert = params.signed_by(&requested.key, &self.issuer);
-        Ok(cert.map_err(|source| make(device, source))?.pem())
-    }
-
-    /// When the authority's own certificate is over.
-    fn ends(&self) -> Result<SystemTime, PkiError> {
-        let unreadable = || make("the authority", rcgen::Error::CouldNotParseCertificate);
-        let (_, block) = x509_parser::pem::parse_x509_pem(self.cert_pem().as_bytes())
-            .map_err(|_| unreadable())?;
-        let (_, own) = X509Certificate::from_der(&block.contents).map_err(|_| unreadable())?;
-        let ends = u64::try_from(own.validity().not_after.timestamp()).unwrap_or(0);
-        Ok(UNIX_EPOCH + Duration::from_secs(ends))
+        params.not_after = (now + valid).into();
+        self.sign_key(Some(device), params, &requested.key)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P384_SHA384, PKCS_ED25519, SanType};
+
+    use std::time::UNIX_EPOCH;
+
+    use x509_parser::prelude::X509Certificate;
 
     use super::*;
 

@@ -6,13 +6,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use kbwatch_proto::hex;
 use rcgen::{CertificateRevocationListParams, KeyIdMethod, RevokedCertParams, SerialNumber};
 use x509_parser::pem::{Pem, parse_x509_pem};
 use x509_parser::prelude::{
     CertificateRevocationList, FromDer, ParsedExtension, X509Certificate, X509Extension,
 };
 
-use super::{Authority, PkiError, keep, make};
+use super::certified::{private, public, put};
+use super::ledger::Ledger;
+use super::{Authority, PkiError, Tokens, keep, make};
 
 /// For how long a list says that it is current. Gateways take an older one too:
 /// a revoked device must not come back because nobody renewed the list.
@@ -27,20 +30,63 @@ impl Authority {
     /// [`PkiError`] names the file, or the certificate or list of another
     /// authority: nothing is changed then.
     pub fn revoke(&self, folder: &Path, certificates: &[&str]) -> Result<PathBuf, PkiError> {
-        let path = folder.join("crl.pem");
         let own = Own::of(self)?;
-        let mut revoked = own.listed(&path)?;
-        for pem in certificates {
+        let serials = certificates.iter().map(|pem| own.serial_of(pem));
+        self.revoke_serials(folder, &own, serials.collect::<Result<_, _>>()?)
+    }
+
+    /// Revokes all certificates of a device that were ever made here, whoever
+    /// has them, and the tokens with which it could enrol again. Says where the
+    /// list lies, and how many those are.
+    ///
+    /// # Errors
+    /// [`PkiError`] names the file, or the device of which none is known.
+    pub fn revoke_device(&self, folder: &Path, id: &str) -> Result<(PathBuf, usize), PkiError> {
+        let own = Own::of(self)?;
+        let noted = Ledger::of(folder).serials_of(id)?;
+        let noted = noted.iter().filter_map(|serial| hex::decode(serial));
+        let mut serials: Vec<_> = noted
+            .map(|serial| SerialNumber::from_slice(&serial))
+            .collect();
+        // What was made before there was a ledger.
+        let mut certificates = Tokens::of(folder).withdraw(id)?;
+        certificates.extend(fs::read_to_string(folder.join(format!("{id}.pem"))).ok());
+        for pem in &certificates {
             let serial = own.serial_of(pem)?;
+            if !serials.contains(&serial) {
+                serials.push(serial);
+            }
+        }
+        if serials.is_empty() {
+            return Err(PkiError::NeverIssued {
+                id: id.to_owned(),
+                folder: folder.to_owned(),
+            });
+        }
+        let count = serials.len();
+        Ok((self.revoke_serials(folder, &own, serials)?, count))
+    }
+
+    fn revoke_serials(
+        &self,
+        folder: &Path,
+        own: &Own,
+        serials: Vec<SerialNumber>,
+    ) -> Result<PathBuf, PkiError> {
+        let path = folder.join("crl.pem");
+        // Whoever else revokes at the same moment waits: a list that is read, added
+        // to and put in its place by two would forget what one of them added.
+        let lock = folder.join("crl.lock");
+        let locked = private().create(true).truncate(false).open(&lock);
+        let locked = locked.and_then(|file| file.lock().map(|()| file));
+        let _locked = locked.map_err(|source| keep(&lock, source))?;
+        let mut revoked = own.listed(&path)?;
+        for serial in serials {
             if !revoked.iter().any(|known| known.serial_number == serial) {
                 revoked.push(entry(serial, SystemTime::now()));
             }
         }
-        let pem = self.list(revoked)?;
-        // A gateway must never read half a list.
-        let part = folder.join("crl.pem.part");
-        fs::write(&part, pem).map_err(|source| keep(&part, source))?;
-        fs::rename(&part, &path).map_err(|source| keep(&path, source))?;
+        put(&path, &self.list(revoked)?, public())?;
         Ok(path)
     }
 
@@ -194,67 +240,4 @@ fn subject_key(extensions: &[X509Extension<'_>]) -> Option<Vec<u8>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_list_keeps_who_was_revoked_before() {
-        let folder = tempfile::tempdir().unwrap();
-        let authority = Authority::create("test").unwrap();
-        let own = Own::of(&authority).unwrap();
-        let list = authority.revoke(folder.path(), &[]).unwrap();
-        assert!(own.listed(&list).unwrap().is_empty());
-        for device in ["pc-1", "pc-2"] {
-            let device = authority.device(device).unwrap();
-            for _ in 0..2 {
-                authority
-                    .revoke(folder.path(), &[&device.cert_pem])
-                    .unwrap();
-            }
-        }
-        assert_eq!(own.listed(&list).unwrap().len(), 2);
-    }
-
-    #[test]
-    fn what_is_no_certificate_is_not_revoked() {
-        let folder = tempfile::tempdir().unwrap();
-        let authority = Authority::create("test").unwrap();
-        assert!(authority.revoke(folder.path(), &["pc-1"]).is_err());
-    }
-
-    #[test]
-    fn an_authority_that_was_taken_up_again_extends_its_own_list() {
-        let folder = tempfile::tempdir().unwrap();
-        let first = Authority::load_or_create(folder.path()).unwrap();
-        let device = first.device("pc-1").unwrap();
-        first.revoke(folder.path(), &[&device.cert_pem]).unwrap();
-        let again = Authority::load(folder.path()).unwrap();
-        let other = again.device("pc-2").unwrap();
-        let list = again.revoke(folder.path(), &[&other.cert_pem]).unwrap();
-        assert_eq!(Own::of(&first).unwrap().listed(&list).unwrap().len(), 2);
-    }
-
-    #[test]
-    fn a_certificate_of_another_authority_of_the_same_name_is_not_revoked() {
-        let folder = tempfile::tempdir().unwrap();
-        let authority = Authority::create("test").unwrap();
-        let device = Authority::create("test").unwrap().device("pc-1").unwrap();
-        let refused = authority.revoke(folder.path(), &[&device.cert_pem]);
-        assert!(matches!(refused, Err(PkiError::Foreign { .. })));
-        assert!(!folder.path().join("crl.pem").exists());
-    }
-
-    #[test]
-    fn a_list_that_is_not_ours_alone_is_left_as_it_is() {
-        let folder = tempfile::tempdir().unwrap();
-        let authority = Authority::create("test").unwrap();
-        let list = authority.revoke(folder.path(), &[]).unwrap();
-        let own = fs::read_to_string(&list).unwrap();
-        let foreign = Authority::create("test").unwrap().list(Vec::new()).unwrap();
-        for text in [format!("{own}{foreign}"), foreign] {
-            fs::write(&list, &text).unwrap();
-            assert!(authority.revoke(folder.path(), &[]).is_err());
-            assert_eq!(fs::read_to_string(&list).unwrap(), text);
-        }
-    }
-}
+mod tests;

@@ -10,7 +10,7 @@
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use kbwatch_proto::hex;
 use kbwatch_proto::identity::device_id;
@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 use tokio_rustls::rustls::crypto::ring::default_provider;
 
 use super::certified::private;
-use super::{PkiError, keep};
+use super::{PkiError, keep, seconds};
 
 /// Random bytes of a token: nobody guesses one.
 const TOKEN_BYTES: usize = 16;
@@ -176,6 +176,34 @@ impl Tokens {
         self.again(before, (key, stated), now, &fresh)
     }
 
+    /// Withdraws what a device may still enrol with, and returns the
+    /// certificates (PEM) that it enrolled for.
+    ///
+    /// # Errors
+    /// [`PkiError::Keep`].
+    pub(super) fn withdraw(&self, device: &str) -> Result<Vec<String>, PkiError> {
+        let failed = |source| keep(&self.folder, source);
+        let listed = match fs::read_dir(&self.folder) {
+            Ok(listed) => listed,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(source) => return Err(failed(source)),
+        };
+        let is_own = |grant: &Grant| grant.device_id.eq_ignore_ascii_case(device);
+        let mut certificates = Vec::new();
+        for entry in listed {
+            let path = entry.map_err(failed)?.path();
+            let name = path.to_string_lossy();
+            if name.ends_with(".used.json") {
+                let used = read::<Used>(&path)?.filter(|used| is_own(&used.grant));
+                certificates.extend(used.map(|used| used.certificate));
+            } else if name.ends_with(".json") && read::<Grant>(&path)?.as_ref().is_some_and(is_own)
+            {
+                forget(&path);
+            }
+        }
+        Ok(certificates)
+    }
+
     /// Makes the file of a used token, whole and on disk; false if there is one.
     fn claim(&self, token: &str, own: &Used, used: &Path) -> Result<bool, PkiError> {
         let number = random().map_err(|source| keep(used, source))?;
@@ -254,12 +282,6 @@ impl Used {
             again,
         }
     }
-}
-
-fn seconds(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs()
 }
 
 fn random() -> io::Result<String> {

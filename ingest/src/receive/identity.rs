@@ -51,7 +51,7 @@ pub enum Denial {
     #[error("{0:?} is no device id")]
     InvalidId(String),
     /// A batch that declares another device than its stream's identity.
-    #[error("{speaker} may not speak as {declared}")]
+    #[error("{speaker} may not speak as {declared:?}")]
     OtherDevice {
         /// Who speaks.
         speaker: String,
@@ -247,6 +247,17 @@ mod tests {
         assert_eq!(found.device_id, "pc-0001");
         assert_eq!(found.role, Role::Device);
         assert_eq!(found.identity, Identity::Certificate);
+    }
+
+    #[test]
+    fn what_a_sender_declares_cannot_begin_a_line_of_the_log() {
+        let own = speaker(&authority().device("pc-1").unwrap()).unwrap();
+        let batch = Batch {
+            declared_device: "x\n2026-01-01T00:00:00Z  INFO enrolled a device".to_owned(),
+            ..Batch::default()
+        };
+        let told = own.subject_of(&batch).unwrap_err().to_string();
+        assert!(!told.contains('\n'), "{told}");
     }
 
     #[test]

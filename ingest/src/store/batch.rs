@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::acknowledge::Ack;
 use super::columns::events_block;
+use super::months::parted;
 use super::opened::Opened;
 use super::order::in_order;
 use crate::config::StoreConfig;
@@ -48,13 +49,20 @@ pub(crate) struct Closed {
     pub(crate) acks: Vec<Ack>,
     /// Rows of `update_events`.
     pub(crate) rows: usize,
-    /// Their columns, and the block of them.
-    pub(crate) columns: Vec<&'static str>,
-    pub(crate) block: Vec<Bytes>,
+    /// They, in blocks that are inserted one after the other.
+    pub(crate) parts: Vec<Part>,
     /// The group's name, for as long as it is tried.
     number: u128,
     /// The right to be written, until it is.
     _turn: OwnedSemaphorePermit,
+}
+
+/// Rows that are inserted together.
+#[derive(Debug)]
+pub(crate) struct Part {
+    /// Their columns, and the block of them.
+    pub(crate) columns: Vec<&'static str>,
+    pub(crate) block: Vec<Bytes>,
 }
 
 impl Group {
@@ -100,22 +108,24 @@ impl Group {
         self.acks.push(ack);
     }
 
-    /// Puts the rows in order, keeps each event once, and builds the block.
+    /// Puts the rows in order, keeps each event once, and builds the blocks.
     pub(crate) fn close(mut self, turn: OwnedSemaphorePermit) -> Closed {
         let order = in_order(&mut self.batches, self.rows);
-        let (columns, block) = match order.len() {
-            0 => Default::default(),
-            _ => events_block(&self.batches, &order),
-        };
+        let rows = order.len();
+        let parts = parted(order).into_iter().filter(|part| !part.is_empty());
+        let parts = parts.map(|part| {
+            let (columns, block) = events_block(&self.batches, &part);
+            Part { columns, block }
+        });
+        let parts = parts.collect();
         for batch in &mut self.batches {
             batch.block = kbwatch_proto::batch::Block::default();
         }
         Closed {
             batches: self.batches,
             acks: self.acks,
-            rows: order.len(),
-            columns,
-            block,
+            rows,
+            parts,
             number: fastrand::u128(..),
             _turn: turn,
         }

@@ -5,6 +5,8 @@ use kbwatch_proto::batch::{Block, RejectedRow, Row, TextField};
 use kbwatch_proto::event::{FactsSnapshot, MAX_TEXT_LEN};
 use kbwatch_proto::ids::EventId;
 
+use super::months::keep_few_months;
+
 /// Longest name of a device fact, in bytes.
 const MAX_FACT_NAME_LEN: usize = 64;
 
@@ -22,6 +24,7 @@ pub(crate) fn keep_possible(block: &mut Block, rejected: &mut Vec<RejectedRow>) 
         }
     });
     block.rows = rows;
+    keep_few_months(block, rejected);
     rejected.sort_by_key(|rejected| rejected.row);
 }
 

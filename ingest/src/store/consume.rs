@@ -9,21 +9,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use kbwatch_proto::journal::JournalRecord;
-use prost::Message as _;
 use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Headers};
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tracing::{debug, info, warn};
 
 use super::acknowledge::{Ack, Progress};
-use super::dead_letter::DeadLetter;
 use super::gaps::Expected;
 use super::handover::{Handover, commit};
-use super::taken::{Content, Taken};
+use super::taken::{Content, Raw, Taken};
 use crate::Metrics;
 use crate::config::{KafkaConfig, StoreConfig};
 use crate::journal::JournalError;
@@ -35,6 +32,9 @@ const POLL: Duration = Duration::from_millis(20);
 
 /// Time without a sign of life after which a store's partitions go to others.
 const SESSION_TIMEOUT_MS: &str = "10000";
+
+/// Bytes are counted by so many.
+const KIB: usize = 1_024;
 
 /// Bytes fetched ahead, in KiB.
 const FETCHED_AHEAD_KIB: &str = "32768";
@@ -54,6 +54,7 @@ pub(crate) fn consume(
     shutdown: watch::Receiver<bool>,
 ) -> Result<Consuming, JournalError> {
     let (sender, taken) = mpsc::channel(store.queue_batches);
+    let room = u32::try_from(store.queue_bytes.div_ceil(KIB)).unwrap_or(u32::MAX);
     let context = Handover {
         progress: Arc::new(Progress::new(&kafka.topic)),
         patience: Duration::from_millis(store.grace_ms),
@@ -78,6 +79,7 @@ pub(crate) fn consume(
         progress: progress.clone(),
         consumer,
         sender,
+        room: (Arc::new(Semaphore::new(room as usize)), room),
         waiting: VecDeque::new(),
         expected: Expected::default(),
         paused: false,
@@ -99,7 +101,7 @@ pub(crate) fn consume(
 struct Read {
     partition: i32,
     offset: i64,
-    content: Content,
+    content: Raw,
     traced: Option<Context>,
 }
 
@@ -108,6 +110,8 @@ struct Loop {
     consumer: BaseConsumer<Handover>,
     progress: Arc<Progress>,
     sender: mpsc::Sender<Taken>,
+    /// What may wait to be opened, in KiB, and all of it.
+    room: (Arc<Semaphore>, u32),
     /// Taken while the store is behind: a few at most, since all partitions
     /// are paused then.
     waiting: VecDeque<Read>,
@@ -162,14 +166,14 @@ impl Loop {
             return false;
         }
         while let Some(read) = self.waiting.pop_front() {
-            let place = match self.sender.clone().try_reserve_owned() {
-                Ok(place) => place,
-                Err(TrySendError::Full(_)) => {
+            let (place, room) = match (self.sender.clone().try_reserve_owned(), self.room(&read)) {
+                (Ok(place), Some(room)) => (place, room),
+                (Err(TrySendError::Closed(_)), _) => return false,
+                _ => {
                     self.waiting.push_front(read);
                     self.pause();
                     return true;
                 }
-                Err(TrySendError::Closed(_)) => return false,
             };
             let Read {
                 partition,
@@ -185,10 +189,23 @@ impl Loop {
                 partition,
                 offset,
             };
-            place.send(Taken { content, ack, span });
+            place.send(Taken {
+                content: Content::Bytes(content),
+                ack,
+                span,
+                _room: Some(room),
+            });
         }
         self.resume();
         true
+    }
+
+    /// The share of a record in what may wait; one that is larger than all of it
+    /// waits alone.
+    fn room(&self, read: &Read) -> Option<OwnedSemaphorePermit> {
+        let (room, all) = &self.room;
+        let needed = u32::try_from(read.content.bytes.len() / KIB + 1).unwrap_or(u32::MAX);
+        room.clone().try_acquire_many_owned(needed.min(*all)).ok()
     }
 
     /// Also pauses partitions that came meanwhile.
@@ -260,17 +277,11 @@ fn read(message: &BorrowedMessage<'_>) -> Read {
     }
 }
 
-/// The record of a message; what is none becomes a dead letter.
-fn content(message: &BorrowedMessage<'_>) -> Content {
-    let bytes = message.payload().unwrap_or_default();
-    match JournalRecord::decode(bytes) {
-        Ok(record) => Content::Record(Box::new(record), Some(bytes.to_vec())),
-        Err(error) => {
-            let key = message.key().unwrap_or_default();
-            let written_at_ms = message.timestamp().to_millis().unwrap_or_default();
-            let reason = format!("no journal record: {error}");
-            Content::Unreadable(DeadLetter::of_bytes(bytes, key, written_at_ms, reason))
-        }
+fn content(message: &BorrowedMessage<'_>) -> Raw {
+    Raw {
+        bytes: message.payload().unwrap_or_default().to_vec(),
+        key: message.key().unwrap_or_default().to_vec(),
+        written_at_ms: message.timestamp().to_millis().unwrap_or_default(),
     }
 }
 

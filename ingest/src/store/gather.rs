@@ -6,10 +6,10 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, sleep_until};
 
 use super::batch::{Closed, Group};
-use super::opened::{Opened, open_unreadable};
+use super::opened::Opened;
+use super::opening::open_any;
 use super::refused::Refused;
-use super::taken::{Content, Source, Taken};
-use super::unpack::{open, open_parked};
+use super::taken::{Content, Source};
 use crate::Metrics;
 use crate::config::StoreConfig;
 use crate::metrics::Fate;
@@ -43,8 +43,8 @@ pub(super) async fn open_and_group(
             () = refused.changed(), if ready => {}
             taken = source.next(), if !full && !exhausted => match taken {
                 Some(taken) if taken.ack.is_given_up() => pass_over(&taken.content, &metrics),
-                Some(Taken { content, ack, span }) => {
-                    group.add(opened(content, span, &metrics), ack);
+                Some(taken) => {
+                    group.add(opened(taken.content, taken.span, &metrics), taken.ack);
                 }
                 None => exhausted = true,
             },
@@ -57,7 +57,7 @@ pub(super) async fn open_and_group(
 /// again with it.
 fn pass_over(content: &Content, metrics: &Metrics) {
     let mut counted = metrics.batch_opened();
-    if let Content::Record(record, _) = content {
+    if let Content::Record(record) = content {
         let events = record.batch.as_ref().map_or(0, |batch| batch.event_count);
         counted.unpacked(events as usize);
     }
@@ -66,11 +66,7 @@ fn pass_over(content: &Content, metrics: &Metrics) {
 
 fn opened(content: Content, span: Span, metrics: &Metrics) -> Opened {
     let unpacking = span.part("unpack");
-    let mut opened = match content {
-        Content::Record(record, raw) => open(&record, raw, metrics),
-        Content::Parked(record, parked) => open_parked(&record, parked, metrics),
-        Content::Unreadable(letter) => open_unreadable(letter, metrics),
-    };
+    let mut opened = open_any(content, metrics);
     drop(unpacking);
     opened.span = span;
     opened

@@ -10,12 +10,11 @@ use std::time::Duration;
 use clickhouse::error::Error;
 use clickhouse::insert::Insert;
 use clickhouse::{Client, Compression};
-use prost::bytes::Bytes;
 use tokio::time::Instant;
 use tracing::{debug, error, warn};
 
-use super::batch::Closed;
-use super::opened::Opened;
+use super::batch::{Closed, Part};
+use super::insert_name::{Name, Table};
 use super::patience::Patience;
 use super::refused::Refused;
 use super::rows::{FactsRow, LetterRow};
@@ -31,8 +30,12 @@ const FIRST_PAUSE_MS: u64 = 100;
 /// besides the deadline that every insert has.
 const SLOWEST_BYTES_PER_S: u64 = 4 * 1024 * 1024;
 
-/// Tries after which a person should look.
+/// Tries after which a person should look, each time.
 const ALARMING_TRIES: u32 = 20;
+
+/// An insert that timed out has twice the time at the next try, and so many
+/// times as long at most: half of it is known as a repetition by then.
+const MOST_TIMES_LONGER: u32 = 8;
 
 /// The store was asked to stop while ClickHouse did not take a group.
 #[derive(Debug, thiserror::Error)]
@@ -40,34 +43,6 @@ const ALARMING_TRIES: u32 = 20;
 pub(crate) struct GaveUp {
     table: &'static str,
     source: Error,
-}
-
-/// What a group is written into.
-#[derive(Debug, Clone, Copy)]
-enum Table {
-    Events,
-    Facts,
-    Letters,
-}
-
-impl Table {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Events => "update_events",
-            Self::Facts => "device_facts",
-            Self::Letters => "dead_letters",
-        }
-    }
-
-    /// Bytes that a group sends here, about.
-    fn bytes(self, group: &Closed) -> usize {
-        match self {
-            Self::Events => group.block.iter().map(Bytes::len).sum(),
-            // Few and short.
-            Self::Facts => 0,
-            Self::Letters => group.batches.iter().map(Opened::letter_len).sum(),
-        }
-    }
 }
 
 /// Writes groups, one after the other.
@@ -101,8 +76,9 @@ impl Writer {
 
     async fn write_tables(&self, group: &Closed, patience: &mut Patience) -> Result<(), GaveUp> {
         let token = group.token();
-        if group.rows > 0 {
-            self.persist(Table::Events, group, &token, patience).await?;
+        for number in 0..group.parts.len() {
+            let part = Table::Events(number);
+            self.persist(part, group, &token, patience).await?;
         }
         if group.batches.iter().any(|batch| batch.facts.is_some()) {
             self.persist(Table::Facts, group, &token, patience).await?;
@@ -122,14 +98,17 @@ impl Writer {
         token: &str,
         patience: &mut Patience,
     ) -> Result<(), GaveUp> {
-        let limit = self.deadline(table.bytes(group));
-        let mut tries = 0;
+        let mut limit = self.deadline(table.bytes(group));
+        let longest = limit * MOST_TIMES_LONGER;
+        let mut tries = 0_u32;
         let mut refusal = None;
         loop {
             tries += 1;
             let started = Instant::now();
-            let insert = self.insert(table, group, token);
+            let name = Name::of(table, token, tries);
+            let insert = self.insert(table, group, &name);
             let written = patience.within(limit, insert).await;
+            let is_late = written.is_none();
             let failure = match written.unwrap_or(Err(Error::TimedOut)) {
                 Ok(()) => {
                     let took = started.elapsed();
@@ -145,12 +124,34 @@ impl Writer {
             }
             refusal.get_or_insert_with(|| self.refused.begin());
             self.metrics.insert_retries.inc();
-            if tries == ALARMING_TRIES {
+            if tries.is_multiple_of(ALARMING_TRIES) {
                 error!(table = table.name(), tries, %failure, "ClickHouse keeps refusing an insert");
             } else {
                 warn!(table = table.name(), tries, %failure, "an insert failed and is tried again");
             }
+            if !matches!(failure, Error::BadResponse(_)) {
+                self.call_off(&name, limit, patience).await;
+            }
+            if is_late {
+                limit = (limit * 2).min(longest);
+            }
             patience.pause(self.pause_after(tries)).await;
+        }
+    }
+
+    /// Ends a try that ClickHouse may still be at, and waits until it is: the
+    /// token says nothing of a try that goes on beside the next one. Where that
+    /// cannot be had, rows are written twice, and met by their event ids.
+    async fn call_off(&self, name: &Name, limit: Duration, patience: &mut Patience) {
+        let ended = self
+            .client
+            .query("KILL QUERY WHERE query_id = ? SYNC FORMAT Null")
+            .bind(&name.query_id)
+            .execute();
+        match patience.within(limit, ended).await {
+            Some(Ok(())) => {}
+            Some(Err(error)) => debug!(%error, "a try cannot be called off"),
+            None => debug!("a try was not called off in time"),
         }
     }
 
@@ -168,20 +169,17 @@ impl Writer {
         Duration::from_millis(fastrand::u64(0..=ceiling))
     }
 
-    async fn insert(&self, table: Table, group: &Closed, token: &str) -> Result<(), Error> {
+    async fn insert(&self, table: Table, group: &Closed, name: &Name) -> Result<(), Error> {
         match table {
-            Table::Events => self.insert_events(group, token).await,
-            Table::Facts => self.insert_facts(group, token).await,
-            Table::Letters => self.insert_letters(group, token).await,
+            Table::Events(number) => self.insert_events(&group.parts[number], name).await,
+            Table::Facts => self.insert_facts(group, name).await,
+            Table::Letters => self.insert_letters(group, name).await,
         }
     }
 
-    async fn insert_events(&self, group: &Closed, token: &str) -> Result<(), Error> {
-        let statement = format!(
-            "INSERT INTO {} ({}) FORMAT Native",
-            Table::Events.name(),
-            group.columns.join(", "),
-        );
+    async fn insert_events(&self, part: &Part, name: &Name) -> Result<(), Error> {
+        let columns = part.columns.join(", ");
+        let statement = format!("INSERT INTO update_events ({columns}) FORMAT Native");
         let compression = if self.config.compress_inserts {
             Compression::Lz4
         } else {
@@ -189,21 +187,21 @@ impl Writer {
         };
         let client = self.client.clone().with_compression(compression);
         let mut insert = client.insert_formatted_with(statement);
-        for (name, value) in settings(token, "events") {
-            insert = insert.with_setting(name, value);
+        for (setting, value) in name.settings() {
+            insert = insert.with_setting(setting, value);
         }
-        for chunk in &group.block {
+        for chunk in &part.block {
             insert.send(chunk.clone()).await?;
         }
         insert.end().await
     }
 
-    async fn insert_facts(&self, group: &Closed, token: &str) -> Result<(), Error> {
+    async fn insert_facts(&self, group: &Closed, name: &Name) -> Result<(), Error> {
         let insert = self
             .client
             .insert::<FactsRow<'_>>(Table::Facts.name())
             .await?;
-        let mut insert = prepared(insert, token, "facts");
+        let mut insert = prepared(insert, name);
         for batch in &group.batches {
             if let Some(facts) = &batch.facts {
                 let row = FactsRow::of(&batch.device_id, batch.received_at_ms, facts);
@@ -213,12 +211,12 @@ impl Writer {
         insert.end().await
     }
 
-    async fn insert_letters(&self, group: &Closed, token: &str) -> Result<(), Error> {
+    async fn insert_letters(&self, group: &Closed, name: &Name) -> Result<(), Error> {
         let insert = self
             .client
             .insert::<LetterRow<'_>>(Table::Letters.name())
             .await?;
-        let mut insert = prepared(insert, token, "letters");
+        let mut insert = prepared(insert, name);
         for batch in &group.batches {
             if let Some(letter) = &batch.letter {
                 insert.write(&LetterRow::of(letter)).await?;
@@ -247,25 +245,11 @@ impl Writer {
     }
 }
 
-fn prepared<T>(mut insert: Insert<T>, token: &str, part: &str) -> Insert<T> {
-    for (name, value) in settings(token, part) {
-        insert = insert.with_setting(name, value);
+fn prepared<T>(mut insert: Insert<T>, name: &Name) -> Insert<T> {
+    for (setting, value) in name.settings() {
+        insert = insert.with_setting(setting, value);
     }
     insert
-}
-
-/// Settings of every insert: at once, and under a name of its own.
-fn settings(token: &str, part: &str) -> [(&'static str, String); 4] {
-    [
-        ("async_insert", "0".to_owned()),
-        // A group may span years of history; the default of 100 months would
-        // refuse it for ever.
-        ("max_partitions_per_insert_block", "0".to_owned()),
-        // A group holds every event once: to look for repetitions in it would
-        // cost as much as all the rest of the insert.
-        ("optimize_on_insert", "0".to_owned()),
-        ("insert_deduplication_token", format!("{token}-{part}")),
-    ]
 }
 
 #[cfg(test)]

@@ -13,10 +13,24 @@ use super::time_quality::filed_at;
 pub(crate) struct Place {
     /// Rank of the device's id among those of the group.
     device: u32,
-    filed_at: i64,
+    pub(crate) filed_at: i64,
     event_id: u128,
     pub(crate) batch: usize,
     pub(crate) row: usize,
+}
+
+#[cfg(test)]
+impl Place {
+    /// A row of one device that is filed then.
+    pub(crate) fn at(filed_at: i64, number: u64) -> Self {
+        Self {
+            device: 0,
+            filed_at,
+            event_id: number.into(),
+            batch: 0,
+            row: usize::try_from(number).unwrap(),
+        }
+    }
 }
 
 /// Where the rows lie that are stored, in order; `rows` is how many there are.

@@ -3,9 +3,12 @@
 //! Rows that are stored already are met by their event ids, so a letter may be
 //! replayed as often as one likes. It is marked only after its rows are stored.
 
+use std::time::Duration;
+
 use clickhouse::Client;
 use clickhouse::error::Error;
 use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
 
 use super::acknowledge::Ack;
 use super::dead_letter::Parked;
@@ -13,9 +16,15 @@ use super::letters::Wanted;
 use super::pipeline::{StoreError, run_steps};
 use super::taken::{Content, JournalEnd, Source, Taken};
 use super::unpark::{Held, held};
-use crate::Metrics;
 use crate::config::StoreConfig;
 use crate::trace::Span;
+use crate::{Metrics, stopped};
+
+/// Letters that are read at once.
+const PAGE: usize = 16;
+
+/// Time for ClickHouse to answer a question.
+const ANSWER: Duration = Duration::from_mins(1);
 
 /// What came of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -44,6 +53,12 @@ pub enum ReplayError {
     /// The task that reads ended by a panic.
     #[error("read dead letters")]
     Reading(#[source] tokio::task::JoinError),
+    /// It was asked to stop; what was opened by then is stored.
+    #[error("stopped after {opened} letters; the others stay as they are")]
+    Stopped {
+        /// Letters that were opened again.
+        opened: u64,
+    },
 }
 
 /// Opens the letters that are meant, stores what can be stored by now, and
@@ -59,7 +74,12 @@ pub async fn replay(
 ) -> Result<Replayed, ReplayError> {
     let metrics = Metrics::default();
     let (sender, taken) = mpsc::channel(4);
-    let reading = tokio::spawn(send(client.clone(), wanted.clone(), sender));
+    let reading = tokio::spawn(send(
+        client.clone(),
+        wanted.clone(),
+        sender,
+        shutdown.clone(),
+    ));
     let source = Source {
         journal: JournalEnd::Consumer(taken),
         parked: mpsc::channel(1).1,
@@ -70,42 +90,119 @@ pub async fn replay(
         .map_err(ReplayError::Reading)?
         .map_err(ReplayError::Read)?;
     stored?;
+    if sent.is_stopped {
+        return Err(ReplayError::Stopped {
+            opened: sent.opened,
+        });
+    }
     Ok(Replayed {
         whole: metrics.letters("replayed") + metrics.letters("unparked"),
         events: metrics.store_events().stored,
-        ..sent
+        ..sent.counted()
     })
 }
 
-/// Sends what can be opened, and counts it beside what cannot.
+/// What was sent so far.
+#[derive(Default)]
+struct Sent {
+    opened: u64,
+    unreadable: u64,
+    too_new: u64,
+    is_stopped: bool,
+}
+
+impl Sent {
+    fn counted(&self) -> Replayed {
+        Replayed {
+            opened: self.opened,
+            unreadable: self.unreadable,
+            too_new: self.too_new,
+            ..Replayed::default()
+        }
+    }
+}
+
+/// Sends what can be opened, and counts it beside what cannot; ends when it is
+/// asked to stop.
 async fn send(
     client: Client,
     wanted: Wanted,
     taken: mpsc::Sender<Taken>,
-) -> Result<Replayed, Error> {
-    let columns = "letter_id, device_id, toUnixTimestamp64Milli(received_at) AS received_at,
-        event_count, kind, hex(record) AS record_hex";
-    let mut letters = wanted.ask(&client, columns).fetch::<Parked>()?;
-    let mut sent = Replayed::default();
-    while let Some(letter) = letters.next().await? {
-        let record = match held(&letter) {
-            Held::Known(record) => record,
-            Held::TooNew => {
-                sent.too_new += 1;
-                continue;
-            }
-            Held::Nothing => {
-                // One that was replayed before keeps no batch.
-                sent.unreadable += u64::from(!letter.record_hex.is_empty());
-                continue;
-            }
-        };
-        let content = Content::Parked(record, letter);
-        let (ack, span) = (Ack::Nobody, Span::default());
-        if taken.send(Taken { content, ack, span }).await.is_err() {
-            break;
-        }
-        sent.opened += 1;
+    mut shutdown: watch::Receiver<bool>,
+) -> Result<Sent, Error> {
+    let mut sent = Sent::default();
+    let sending = send_all(&client, &wanted, &taken, &mut sent);
+    let outcome = tokio::select! {
+        biased;
+        () = stopped(&mut shutdown) => None,
+        outcome = sending => Some(outcome),
+    };
+    match outcome {
+        Some(outcome) => outcome?,
+        None => sent.is_stopped = true,
     }
     Ok(sent)
+}
+
+async fn send_all(
+    client: &Client,
+    wanted: &Wanted,
+    taken: &mpsc::Sender<Taken>,
+    sent: &mut Sent,
+) -> Result<(), Error> {
+    // Whole records are asked for a few at a time: ClickHouse would sort all of
+    // them in memory.
+    let ids = wanted.ask(client, "toString(device_id), lower(hex(letter_id))");
+    let ids: Vec<(String, String)> = in_time(ids.fetch_all()).await?;
+    for page in ids.chunks(PAGE) {
+        let (devices, ids): (Vec<&str>, Vec<&str>) = page
+            .iter()
+            .map(|(device, id)| (device.as_str(), id.as_str()))
+            .unzip();
+        let letters = client
+            .query(
+                "SELECT letter_id, device_id, toUnixTimestamp64Milli(received_at) AS received_at,
+                     event_count, kind, hex(record) AS record_hex
+                 FROM dead_letters FINAL WHERE device_id IN ? AND lower(hex(letter_id)) IN ?",
+            )
+            .bind(devices)
+            .bind(ids);
+        for letter in in_time(letters.fetch_all::<Parked>()).await? {
+            if !send_one(letter, taken, sent).await {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Sends a letter that can be opened; false when nobody takes any more.
+async fn send_one(letter: Parked, taken: &mpsc::Sender<Taken>, sent: &mut Sent) -> bool {
+    let record = match held(&letter) {
+        Held::Known(record) => record,
+        Held::TooNew => {
+            sent.too_new += 1;
+            return true;
+        }
+        Held::Nothing => {
+            // One that was replayed before keeps no batch.
+            sent.unreadable += u64::from(!letter.record_hex.is_empty());
+            return true;
+        }
+    };
+    let batch = Taken {
+        content: Content::Parked(record, letter),
+        ack: Ack::Nobody,
+        span: Span::default(),
+        _room: None,
+    };
+    let is_taken = taken.send(batch).await.is_ok();
+    sent.opened += u64::from(is_taken);
+    is_taken
+}
+
+async fn in_time<T>(answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    timeout(ANSWER, answer)
+        .await
+        .unwrap_or(Err(Error::TimedOut))
 }

@@ -2,10 +2,10 @@
 //! older store parked.
 
 use kbwatch_proto::journal::JournalRecord;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::acknowledge::Ack;
-use super::dead_letter::{DeadLetter, Parked};
+use super::dead_letter::Parked;
 use crate::journal::Entry;
 use crate::trace::Span;
 
@@ -16,24 +16,38 @@ pub(crate) struct Taken {
     pub(crate) ack: Ack,
     /// Until it is acknowledged.
     pub(crate) span: Span,
+    /// Its share of what may wait to be opened; a batch from memory has its share
+    /// of what receive may hold instead.
+    pub(crate) _room: Option<OwnedSemaphorePermit>,
 }
 
 /// A record, or what is left of one.
 #[derive(Debug)]
 pub(crate) enum Content {
-    /// A record, and its bytes where it came in bytes.
-    Record(Box<JournalRecord>, Option<Vec<u8>>),
+    /// A record of this process.
+    Record(Box<JournalRecord>),
+    /// A record as it lay in Kafka. Not read earlier than it is opened: read, it
+    /// takes its place in memory twice.
+    Bytes(Raw),
     /// A record that an older store parked.
     Parked(Box<JournalRecord>, Parked),
-    /// Bytes that are no record.
-    Unreadable(DeadLetter),
+}
+
+/// A message of Kafka.
+#[derive(Debug, Default)]
+pub(crate) struct Raw {
+    pub(crate) bytes: Vec<u8>,
+    /// Under what it is filed there; not trusted.
+    pub(crate) key: Vec<u8>,
+    pub(crate) written_at_ms: i64,
 }
 
 impl From<Entry> for Taken {
     fn from(entry: Entry) -> Self {
         Self {
             span: entry.span.part("store"),
-            content: Content::Record(Box::new(entry.record), None),
+            content: Content::Record(Box::new(entry.record)),
+            _room: None,
             ack: Ack::Receipt {
                 waiting: entry.durable,
                 room: entry.room,

@@ -56,6 +56,7 @@ async fn send_parked(
             content: Content::Parked(record, letter),
             ack: Ack::Nobody,
             span: Span::default(),
+            _room: None,
         });
         if sent.await.is_err() {
             break;

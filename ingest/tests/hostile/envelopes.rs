@@ -162,6 +162,21 @@ pub(crate) async fn numbers_at_their_ends(fort: &Fort) -> String {
     seen.join(" ")
 }
 
+/// Every month of a hundred years: each would be a file of its own, brought to
+/// disk while everybody waits.
+pub(crate) async fn months_of_a_century(fort: &Fort) -> String {
+    let month = 31 * 24 * 3_600 * 1_000;
+    let events = (0..5_000_u32).map(|number| UpdateEvent {
+        printed_at_ms: Some(946_684_800_000 + i64::from(number % 1_200) * month),
+        ..event(number)
+    });
+    let century = sealed(1, events.collect());
+    let receipt = fort.device("chronicler").await.ask(century).await;
+    let stored = fort.stored_of("chronicler").await;
+    assert!((240..5_000).contains(&stored), "{stored} are stored");
+    format!("{:?}", receipt.outcome())
+}
+
 pub(crate) async fn replayed(fort: &Fort) -> String {
     let mut device = fort.device("parrot").await;
     for _ in 0..30 {

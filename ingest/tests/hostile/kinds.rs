@@ -76,6 +76,7 @@ fn sent() -> Vec<Kind> {
         kind("garbage in good zstd", "Durable", "store_dead_letters batch", |f| envelopes::packed_garbage(f).boxed_local()),
         kind("wrong count", "Durable", "store_dead_letters batch", |f| envelopes::wrong_count(f).boxed_local()),
         kind("row of invalid UTF-8", "Durable", "store_dead_letters rows", |f| envelopes::text_that_is_none(f).boxed_local()),
+        kind("months of a century", "Durable", "store_dead_letters rows", |f| envelopes::months_of_a_century(f).boxed_local()),
         kind("numbers at their ends, jumping back", "Durable", "answers durable", |f| envelopes::numbers_at_their_ends(f).boxed_local()),
         kind("batch replayed thirty times", "stored 10", "answers durable", |f| envelopes::replayed(f).boxed_local()),
         kind("noise of a newer format", "Durable", "store_dead_letters parked", |f| envelopes::noise_of_a_newer_format(f).boxed_local()),

@@ -88,7 +88,10 @@ async fn a_device_that_calls_itself_another_is_denied_and_stores_nothing() {
     };
     assert_eq!(turned_away(device, forged).await, Code::PermissionDenied);
     assert_eq!(river.metrics.denied("other_device"), 1);
-    assert!(audited(&["other_device", "forger may not speak as pc-2"]));
+    assert!(audited(&[
+        "other_device",
+        "forger may not speak as \"pc-2\""
+    ]));
     assert_eq!(river.stored().await, 0);
     assert!(river.metrics.receive_batches().balances());
 }

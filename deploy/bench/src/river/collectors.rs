@@ -87,7 +87,7 @@ fn config(
 ) -> Result<CollectorConfig, Failure> {
     let name = format!("bench-{device}");
     let folder = logs.join(&name);
-    let (cert, key) = authority.device(&name)?.write(&folder, "device")?;
+    let (cert, key) = authority.device(&name)?.replace(&folder, "device")?;
     Ok(CollectorConfig {
         gateway: format!("https://localhost:{port}"),
         tls: Some(TlsConfig {

@@ -58,7 +58,7 @@ pub(super) fn figures(runtime: &Runtime) -> Result<Vec<(String, f64)>, Failure> 
 fn certificates(folder: &Path) -> Result<Authority, Failure> {
     let authority = Authority::load_or_create(folder)?;
     let server = authority.server(&["localhost", "127.0.0.1"])?;
-    server.write(folder, "gateway")?;
+    server.replace(folder, "gateway")?;
     authority.revoke(folder, &[])?;
     Ok(authority)
 }

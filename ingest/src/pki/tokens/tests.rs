@@ -1,6 +1,7 @@
 //! Tokens used twice, too late, by another, by many at once.
 
 use std::sync::Barrier;
+use std::time::UNIX_EPOCH;
 
 use super::*;
 

@@ -107,7 +107,7 @@ impl Desk {
 
     /// Certificates as a device has them that enrolled, its own first.
     pub(super) fn sample(&self) -> Result<Vec<CertificateDer<'static>>, PkiError> {
-        let own = self.authority.device("enrolment")?.cert_pem;
+        let own = self.authority.sample()?;
         let chain = own + self.authority.cert_pem();
         // What is no certificate vouches for nobody.
         let found = CertificateDer::pem_slice_iter(chain.as_bytes());
