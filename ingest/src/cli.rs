@@ -70,7 +70,7 @@ pub(crate) struct Configured {
     /// Configuration file (TOML); without it the defaults hold.
     ///
     /// `KBWATCH_CLICKHOUSE_URL`, `_USER`, `_PASSWORD`, `_DATABASE` and
-    /// `KBWATCH_KAFKA_BROKERS` win over the file.
+    /// `KBWATCH_KAFKA_BROKERS` and `KBWATCH_STATUS_LISTEN` win over the file.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 }

@@ -5,23 +5,16 @@
 //! INSERT, in Kafka after all in-sync replicas have it. Until then the sender
 //! owns the batch.
 
-use std::time::Duration;
-
 use kbwatch_proto::journal::JournalRecord;
-use prost::Message;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::error::KafkaError;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
-pub use crate::kafka::{JournalError, TopicState, await_topic, describe, ensure_topic, lag};
+pub use crate::kafka::{
+    JournalError, KafkaJournal, TopicState, await_topic, describe, ensure_topic, lag,
+};
 
 use crate::config::KafkaConfig;
-use crate::kafka::{Logged, MAX_RECORD_LEN, client_config};
-use crate::trace::{Context, Span, TRACEPARENT};
-
-/// Bytes that the producer may hold, in KiB: as much as receive lets wait.
-const PRODUCER_QUEUE_KIB: &str = "262144";
+use crate::trace::Span;
 
 /// Where receive puts batches; clones are the same journal.
 #[derive(Clone)]
@@ -44,13 +37,6 @@ pub struct Entry {
     pub room: Option<OwnedSemaphorePermit>,
     /// Until the batch is durable; empty unless it is traced.
     pub span: Span,
-}
-
-/// The producing end of the topic of batches.
-#[derive(Clone)]
-pub struct KafkaJournal {
-    producer: FutureProducer<Logged>,
-    topic: String,
 }
 
 /// A batch that did not become durable. The sender has to come again, except
@@ -85,6 +71,14 @@ impl Journal {
     pub async fn kafka(config: &KafkaConfig) -> Result<Self, JournalError> {
         ensure_topic(config).await?;
         KafkaJournal::open(config).map(Self::Kafka)
+    }
+
+    /// Why nothing may become durable at this moment, as far as that is known.
+    pub fn trouble(&self) -> Option<&'static str> {
+        match self {
+            Self::Direct(_) => None,
+            Self::Kafka(journal) => journal.trouble(),
+        }
     }
 
     /// Hands a batch on and returns once it is durable.
@@ -142,113 +136,14 @@ async fn append_direct(
     told.await.map_err(|_| AppendError::Stopped)
 }
 
-impl KafkaJournal {
-    /// Into a topic that is there.
-    fn open(config: &KafkaConfig) -> Result<Self, JournalError> {
-        let producer = client_config(config, "kbwatch-receive")
-            // Durable means: every in-sync replica has it, once.
-            .set("acks", "all")
-            .set("enable.idempotence", "true")
-            // Batches come compressed.
-            .set("compression.codec", "none")
-            .set("message.max.bytes", MAX_RECORD_LEN.to_string())
-            .set(
-                "message.timeout.ms",
-                config.delivery_deadline_ms.to_string(),
-            )
-            .set("queue.buffering.max.kbytes", PRODUCER_QUEUE_KIB)
-            .set("linger.ms", "5")
-            .create_with_context(Logged)
-            .map_err(|source| JournalError::new("prepare to produce", config, source))?;
-        Ok(Self {
-            producer,
-            topic: config.topic.clone(),
-        })
-    }
-
-    async fn append(
-        &self,
-        record: &JournalRecord,
-        traced: Option<Context>,
-    ) -> Result<(), AppendError> {
-        let bytes = record.encode_to_vec();
-        // By device: a device's batches stay in order and with one store.
-        let mut message = FutureRecord::to(&self.topic)
-            .key(&record.device_id)
-            .payload(&bytes);
-        if let Some(context) = traced {
-            let header = context.header();
-            message = message.headers(OwnedHeaders::new().insert(Header {
-                key: TRACEPARENT,
-                value: Some(&header),
-            }));
-        }
-        match self.producer.send(message, Duration::ZERO).await {
-            Ok(_) => Ok(()),
-            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {
-                Err(AppendError::Full)
-            }
-            Err((KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge), _)) => {
-                Err(AppendError::TooLarge)
-            }
-            Err((failure, _)) => Err(AppendError::Broker(failure)),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::time::Duration;
 
-    use rdkafka::mocking::MockCluster;
-    use rdkafka::producer::DefaultProducerContext;
-    use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
     use tokio::sync::Semaphore;
 
     use super::*;
-
-    /// Brokers that play Kafka, and a journal on them.
-    fn played() -> (MockCluster<'static, DefaultProducerContext>, KafkaJournal) {
-        let brokers = MockCluster::new(3).unwrap();
-        let config = KafkaConfig {
-            brokers: brokers.bootstrap_servers(),
-            ..KafkaConfig::default()
-        };
-        brokers.create_topic(&config.topic, 1, 3).unwrap();
-        let journal = KafkaJournal::open(&config).unwrap();
-        (brokers, journal)
-    }
-
-    #[tokio::test]
-    async fn a_partition_whose_leader_moves_takes_every_batch() {
-        let (brokers, journal) = played();
-        let record = JournalRecord::default();
-        for leader in [1, 2, 3, 1] {
-            let moved = brokers.partition_leader(&journal.topic, 0, Some(leader));
-            moved.unwrap();
-            journal.append(&record, None).await.unwrap();
-        }
-    }
-
-    #[tokio::test]
-    async fn a_batch_that_brokers_deny_comes_again_and_the_next_one_is_taken() {
-        let (brokers, journal) = played();
-        let record = JournalRecord::default();
-        let denied = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
-        journal.append(&record, None).await.unwrap();
-        brokers.request_errors(RDKafkaApiKey::Produce, &[denied]);
-        let refused = journal.append(&record, None).await;
-        assert!(
-            matches!(refused, Err(AppendError::Broker(_))),
-            "{refused:?}"
-        );
-        // The client remembers for a moment that it was denied.
-        let end = tokio::time::Instant::now() + Duration::from_secs(20);
-        while journal.append(&record, None).await.is_err() {
-            assert!(tokio::time::Instant::now() < end, "it is allowed again");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
 
     #[tokio::test]
     async fn a_batch_keeps_its_room_until_the_store_is_done_with_it() {

@@ -10,6 +10,7 @@ mod topics;
 
 use std::error::Error;
 use std::process::ExitCode;
+use std::sync::{Arc, OnceLock};
 
 use clap::Parser;
 use clickhouse::Client;
@@ -17,7 +18,7 @@ use kbwatch_ingest::config::{ConfigError, IngestConfig};
 use kbwatch_ingest::journal::await_topic;
 use kbwatch_ingest::metrics::keep_accounts;
 use kbwatch_ingest::receive::{Gate, ReceiveError, check_certificates};
-use kbwatch_ingest::status::{self, Readiness};
+use kbwatch_ingest::status::{self, Readiness, Trouble};
 use kbwatch_ingest::store::{self, Feed};
 use kbwatch_ingest::trace::export;
 use kbwatch_ingest::{Journal, Metrics};
@@ -111,13 +112,21 @@ async fn receive_into_kafka(config: IngestConfig, metrics: Metrics) -> Outcome {
         .as_ref()
         .map_or(Ok(()), check_certificates)?;
     let serves = watch::Sender::new(false);
-    let status = serve_status(&config, &metrics, &shutdown, &serves, None).await?;
+    let open = Arc::new(OnceLock::<Journal>::new());
+    let watched = open.clone();
+    let status = Watched {
+        serves: serves.subscribe(),
+        clickhouse: None,
+        trouble: Arc::new(move || watched.get().and_then(Journal::trouble)),
+    };
+    let status = status.serve(&config, &metrics, &shutdown).await?;
     if !await_topic(&config.kafka, &mut shutdown).await? {
         return ended(status).await;
     }
     // Not earlier: collectors shall find another gateway meanwhile.
     let gate = Gate::open(config.receive.clone()).await?;
     let journal = Journal::kafka(&config.kafka).await?;
+    drop(open.set(journal.clone()));
     serves.send_replace(true);
     let accounts = keep_accounts(&config.store, &config.clickhouse.client(), &metrics);
     let received = gate.serve(journal, metrics, shutdown).await;
@@ -137,7 +146,13 @@ async fn store_from_kafka(config: IngestConfig, metrics: Metrics) -> Outcome {
     let mut shutdown = on_signal()?;
     let client = config.clickhouse.client();
     let serves = watch::Sender::new(false);
-    let status = serve_status(&config, &metrics, &shutdown, &serves, Some(&client)).await?;
+    let watched = metrics.clone();
+    let status = Watched {
+        serves: serves.subscribe(),
+        clickhouse: Some(client.clone()),
+        trouble: Arc::new(move || watched.store_trouble(true)),
+    };
+    let status = status.serve(&config, &metrics, &shutdown).await?;
     if !await_topic(&config.kafka, &mut shutdown).await? {
         return ended(status).await;
     }
@@ -152,7 +167,13 @@ async fn receive_and_store(config: IngestConfig, metrics: Metrics) -> Outcome {
     let gate = Gate::open(config.receive.clone()).await?;
     let client = config.clickhouse.client();
     let serves = watch::Sender::new(true);
-    let status = serve_status(&config, &metrics, &shutdown, &serves, Some(&client)).await?;
+    let watched = metrics.clone();
+    let status = Watched {
+        serves: serves.subscribe(),
+        clickhouse: Some(client.clone()),
+        trouble: Arc::new(move || watched.store_trouble(false)),
+    };
+    let status = status.serve(&config, &metrics, &shutdown).await?;
     let (journal, entries) = Journal::direct(config.store.queue_batches);
     let feed = Feed::Direct(entries);
     let (own, stop) = (metrics.clone(), shutdown.clone());
@@ -184,23 +205,32 @@ fn on_signal() -> Result<watch::Receiver<bool>, std::io::Error> {
     Ok(shutdown)
 }
 
-/// Serves metrics and probes where an address for them is set.
-async fn serve_status(
-    config: &IngestConfig,
-    metrics: &Metrics,
-    shutdown: &watch::Receiver<bool>,
-    serves: &watch::Sender<bool>,
-    clickhouse: Option<&Client>,
-) -> Result<Option<JoinHandle<std::io::Result<()>>>, status::StatusError> {
-    let Some(address) = config.status.listen else {
-        return Ok(None);
-    };
-    let readiness = Readiness {
-        shutdown: shutdown.clone(),
-        serves: serves.subscribe(),
-        clickhouse: clickhouse.cloned(),
-    };
-    status::serve(address, metrics, readiness).await.map(Some)
+/// What `/ready` looks at, beside the request to stop.
+struct Watched {
+    serves: watch::Receiver<bool>,
+    clickhouse: Option<Client>,
+    trouble: Trouble,
+}
+
+impl Watched {
+    /// Serves metrics and probes where an address for them is set.
+    async fn serve(
+        self,
+        config: &IngestConfig,
+        metrics: &Metrics,
+        shutdown: &watch::Receiver<bool>,
+    ) -> Result<Option<JoinHandle<std::io::Result<()>>>, status::StatusError> {
+        let Some(address) = config.status.listen else {
+            return Ok(None);
+        };
+        let readiness = Readiness {
+            shutdown: shutdown.clone(),
+            serves: self.serves,
+            clickhouse: self.clickhouse,
+            trouble: self.trouble,
+        };
+        status::serve(address, metrics, readiness).await.map(Some)
+    }
 }
 
 async fn ended(status: Option<JoinHandle<std::io::Result<()>>>) -> Outcome {

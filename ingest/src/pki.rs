@@ -28,7 +28,7 @@ use rcgen::{
     KeyUsagePurpose,
 };
 
-use certified::{free, public, settle, write_new};
+use certified::{public, settle, write_new};
 use failure::{keep, make};
 use ledger::Ledger;
 
@@ -117,22 +117,18 @@ impl Authority {
             return Self::load(folder);
         }
         let (name, cert) = ("kbwatch authority", folder.join("ca.pem"));
-        let authority = match fs::read_to_string(folder.join("ca.key")) {
+        let authority = if let Ok(key) = fs::read_to_string(folder.join("ca.key")) {
             // Whoever began here was ended before anybody saw the certificate.
-            Ok(key) => {
-                let key = KeyPair::from_pem(&key).map_err(|source| make(name, source))?;
-                let authority = Self::create_with(name, key)?;
-                free(&cert)?;
-                write_new(&cert, authority.cert_pem(), public())
-                    .map_err(|source| keep(&cert, source))?;
-                settle(folder)?;
-                authority
-            }
-            Err(_) => {
-                let authority = Self::create(name)?;
-                authority.own.write(folder, "ca")?;
-                authority
-            }
+            let key = KeyPair::from_pem(&key).map_err(|source| make(name, source))?;
+            let authority = Self::create_with(name, key)?;
+            let written = write_new(&cert, authority.cert_pem(), public());
+            written.map_err(|source| keep(&cert, source))?;
+            settle(folder)?;
+            authority
+        } else {
+            let authority = Self::create(name)?;
+            authority.own.write(folder, "ca")?;
+            authority
         };
         Ok(Self {
             ledger: Some(Ledger::of(folder)),

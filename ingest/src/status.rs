@@ -40,7 +40,12 @@ pub struct Readiness {
     pub serves: watch::Receiver<bool>,
     /// The database that this process needs, if it needs one.
     pub clickhouse: Option<Client>,
+    /// What this process knows to be in its way, if anything.
+    pub trouble: Trouble,
 }
+
+/// Says what is in the way of a process at this moment, as a line.
+pub type Trouble = Arc<dyn Fn() -> Option<&'static str> + Send + Sync>;
 
 #[derive(Clone)]
 struct Page {
@@ -104,6 +109,9 @@ async fn ready_page(State(page): State<Page>) -> (StatusCode, &'static str) {
     }
     if !*page.readiness.serves.borrow() {
         return (StatusCode::SERVICE_UNAVAILABLE, "waiting for Kafka\n");
+    }
+    if let Some(trouble) = (page.readiness.trouble)() {
+        return (StatusCode::SERVICE_UNAVAILABLE, trouble);
     }
     let Some(client) = page.readiness.clickhouse else {
         return (StatusCode::OK, "ready\n");

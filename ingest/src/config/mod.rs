@@ -47,6 +47,8 @@ pub struct IngestConfig {
 pub struct StatusConfig {
     /// Address of /metrics, /live and /ready; none by default.
     pub listen: Option<SocketAddr>,
+    /// Whether that may be another address than loopback.
+    pub beyond_loopback: bool,
 }
 
 /// A configuration that cannot be run.
@@ -111,7 +113,9 @@ impl IngestConfig {
                 })?
             }
         };
-        config.overlay(|name| std::env::var(name).ok());
+        let variable = |name: &str| std::env::var(name).ok();
+        config.overlay(variable);
+        config.status.overlay(variable)?;
         config.check()?;
         Ok(config)
     }
@@ -146,13 +150,38 @@ impl IngestConfig {
         self.kafka.check()?;
         self.trace.check()?;
         match self.status.listen {
-            Some(listen) if !listen.ip().is_loopback() => Err(impossible(
-                "status.listen",
-                &listen,
-                "metrics are served in the clear; name a loopback address",
-            )),
+            Some(listen) if !listen.ip().is_loopback() && !self.status.beyond_loopback => {
+                Err(impossible(
+                    "status.listen",
+                    &listen,
+                    "metrics are served in the clear; name a loopback address, or, in a network \
+                     that is trusted, set status.beyond_loopback",
+                ))
+            }
             _ => Ok(()),
         }
+    }
+}
+
+impl StatusConfig {
+    /// Lays `KBWATCH_STATUS_LISTEN` over the file: processes that share it listen
+    /// at addresses of their own.
+    ///
+    /// # Errors
+    /// [`ConfigError::Impossible`], where it is no address.
+    pub fn overlay(
+        &mut self,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<(), ConfigError> {
+        let Some(value) = variable("KBWATCH_STATUS_LISTEN") else {
+            return Ok(());
+        };
+        let listen = value.parse().map_err(|_| {
+            let remedy = "an address and a port, such as 127.0.0.1:9443";
+            impossible("KBWATCH_STATUS_LISTEN", &value, remedy)
+        })?;
+        self.listen = Some(listen);
+        Ok(())
     }
 }
 
@@ -199,6 +228,23 @@ mod tests {
             .overlay(|name| (name == "KBWATCH_KAFKA_BROKERS").then(|| "127.0.0.1:9092".to_owned()));
         assert!(config.kafka.is_set());
         assert_eq!(config.clickhouse, ClickHouseConfig::default());
+    }
+
+    #[test]
+    fn stores_that_share_a_file_serve_metrics_at_addresses_of_their_own() {
+        let text = "[status]\nlisten = \"127.0.0.1:9443\"\n";
+        let mut config: IngestConfig = toml::from_str(text).unwrap();
+        let of = |value: &'static str| {
+            move |name: &str| (name == "KBWATCH_STATUS_LISTEN").then(|| value.to_owned())
+        };
+        config.status.overlay(of("127.0.0.1:9451")).unwrap();
+        assert_eq!(config.status.listen, "127.0.0.1:9451".parse().ok());
+        assert!(config.status.overlay(of("9451")).is_err());
+        config.status.overlay(of("10.0.0.7:9451")).unwrap();
+        let refused = config.check().unwrap_err().to_string();
+        assert!(refused.contains("beyond_loopback"), "{refused}");
+        config.status.beyond_loopback = true;
+        config.check().unwrap();
     }
 
     #[test]

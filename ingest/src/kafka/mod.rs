@@ -1,6 +1,8 @@
 //! How ingest speaks to Kafka: settings, the words that librdkafka logs, and how
 //! far the stores are behind.
 
+mod link;
+mod producer;
 mod topic;
 mod topic_state;
 
@@ -16,6 +18,8 @@ use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tracing::{debug, error, warn};
 
+pub(crate) use link::Link;
+pub use producer::KafkaJournal;
 pub use topic::{await_topic, describe, ensure_topic};
 pub use topic_state::TopicState;
 

@@ -67,6 +67,12 @@ impl TopicState {
         if self.replicas < config.replication {
             return Some("the topic has fewer replicas than kafka.replication");
         }
+        let kept = u64::from(config.retention_h) * 3_600_000;
+        if self.retention_ms.is_some_and(|ms| ms < kept) {
+            return Some(
+                "the topic keeps batches for less time than kafka.retention_h: raise retention.ms",
+            );
+        }
         (self.min_insync < min_insync(self.replicas)).then_some(
             "a receipt may stand for a batch that few brokers have: raise min.insync.replicas",
         )
@@ -122,6 +128,20 @@ mod tests {
             ..sound()
         };
         assert!(few.weakness(&config()).unwrap().contains("fewer replicas"));
+    }
+
+    #[test]
+    fn a_topic_that_keeps_batches_for_less_time_than_configured_is_warned_of() {
+        let hasty = TopicState {
+            retention_ms: Some(3_600_000),
+            ..sound()
+        };
+        assert!(hasty.weakness(&config()).unwrap().contains("retention.ms"));
+        let for_ever = TopicState {
+            retention_ms: None,
+            ..sound()
+        };
+        assert_eq!(for_ever.weakness(&config()), None);
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub use minutes::{Keeping, keep_accounts};
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Instant;
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -18,6 +19,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 
 use self::sources::SourceCounts;
+use crate::kafka::Link;
 use crate::trace::Tracer;
 
 /// One label: why.
@@ -96,7 +98,10 @@ pub struct Counts {
     pub(crate) refused_groups: Gauge,
     pub(crate) insert_seconds: Histogram,
     pub(crate) kafka_lag: Gauge,
+    pub(crate) kafka_link: Arc<Link>,
     pub(crate) lost_records: Counter,
+    pub(crate) stopped_partitions: Gauge,
+    pub(crate) certificates_end: Gauge,
     pub(crate) commits: Counter,
     pub(crate) commit_failures: Counter,
     lost_spans: Counter,
@@ -144,7 +149,10 @@ impl Default for Counts {
             refused_groups: Gauge::default(),
             insert_seconds: Histogram::new(exponential_buckets(0.005, 2.0, 13)),
             kafka_lag: Gauge::default(),
+            kafka_link: Arc::new(Link::new(Instant::now())),
             lost_records: Counter::default(),
+            stopped_partitions: Gauge::default(),
+            certificates_end: Gauge::default(),
             commits: Counter::default(),
             commit_failures: Counter::default(),
             lost_spans: Counter::default(),
@@ -219,6 +227,24 @@ impl Metrics {
     /// Groups that ClickHouse refuses at this moment.
     pub fn refused_groups(&self) -> i64 {
         self.refused_groups.get()
+    }
+
+    /// What is in the way of a store, as `/ready` says it: groups that ClickHouse
+    /// refuses, and, where batches come from there, a Kafka that is away.
+    pub fn store_trouble(&self, from_kafka: bool) -> Option<&'static str> {
+        if self.refused_groups() > 0 {
+            return Some("ClickHouse refuses what is written\n");
+        }
+        if self.stopped_partitions() > 0 {
+            return Some("a partition is stopped: nothing of it can be opened\n");
+        }
+        let kafka = from_kafka.then(|| self.kafka_link.trouble(Instant::now()));
+        kafka.flatten()
+    }
+
+    /// Partitions of which nothing can be opened any more.
+    pub fn stopped_partitions(&self) -> i64 {
+        self.stopped_partitions.get()
     }
 
     /// Inserts that had to be tried again.

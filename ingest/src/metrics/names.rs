@@ -42,6 +42,12 @@ impl Metrics {
         registry.register("unaccounted_batches", unaccounted, batches);
         let reloads = "Changes of certificate files, by whether they were taken up";
         registry.register("tls_reloads", reloads, own.tls_reloads);
+        let end = "When the first of the gateway's certificates is over; 0 without any";
+        registry.register(
+            "certificates_end_timestamp_seconds",
+            end,
+            own.certificates_end,
+        );
     }
 
     fn register_store(&self, registry: &mut Registry) {
@@ -99,6 +105,8 @@ impl Metrics {
         registry.register("kafka_lag_records", behind, own.kafka_lag);
         let lost = "Records that Kafka removed before a store took them";
         registry.register("lost_records", lost, own.lost_records);
+        let stopped = "Partitions of which nothing can be opened, until the store starts anew";
+        registry.register("stopped_partitions", stopped, own.stopped_partitions);
         registry.register("commits", "Offset commits", own.commits);
         let failed = "Offset commits that failed";
         registry.register("commit_failures", failed, own.commit_failures);

@@ -61,7 +61,7 @@ fn files(folder: &Path, name: &str) -> (PathBuf, PathBuf) {
 }
 
 /// Refuses a file that is there.
-pub(super) fn free(path: &Path) -> Result<(), PkiError> {
+fn free(path: &Path) -> Result<(), PkiError> {
     match fs::symlink_metadata(path) {
         Ok(_) => Err(PkiError::Exists {
             path: path.to_owned(),

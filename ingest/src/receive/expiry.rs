@@ -1,9 +1,9 @@
 //! Which files of mutual TLS are valid no more, or not for long.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use x509_parser::prelude::{CertificateRevocationList, FromDer, X509Certificate};
+use x509_parser::prelude::{ASN1Time, CertificateRevocationList, FromDer, X509Certificate};
 
 use super::certificates::{Files, TlsError, certificates, revocations};
 use crate::config::TlsConfig;
@@ -29,16 +29,7 @@ pub fn running_out(
     within: Duration,
 ) -> Result<Vec<RunsOut>, TlsError> {
     let files = Files::read(config)?;
-    let mut ends = Vec::new();
-    for (path, bytes) in [
-        (&config.cert, &files.cert),
-        (&config.client_ca, &files.client_ca),
-    ] {
-        for der in certificates(bytes, path)? {
-            let parsed = X509Certificate::from_der(&der);
-            ends.extend(parsed.map(|(_, found)| (path, found.validity().not_after)));
-        }
-    }
+    let mut ends = certificates_end(&files, config)?;
     if let (Some(path), Some(bytes)) = (&config.client_crl, &files.client_crl) {
         for der in revocations(bytes, path)? {
             let parsed = CertificateRevocationList::from_der(&der);
@@ -61,6 +52,31 @@ pub fn running_out(
             days: (end - now).div_euclid(24 * 3_600),
         })
         .collect())
+}
+
+/// When each certificate is over.
+fn certificates_end<'a>(
+    files: &Files,
+    config: &'a TlsConfig,
+) -> Result<Vec<(&'a PathBuf, ASN1Time)>, TlsError> {
+    let mut ends = Vec::new();
+    for (path, bytes) in [
+        (&config.cert, &files.cert),
+        (&config.client_ca, &files.client_ca),
+    ] {
+        for der in certificates(bytes, path)? {
+            let parsed = X509Certificate::from_der(&der);
+            ends.extend(parsed.map(|(_, found)| (path, found.validity().not_after)));
+        }
+    }
+    Ok(ends)
+}
+
+/// When the first certificate is over, in seconds since 1970; 0 without any.
+pub(super) fn first_end(files: &Files, config: &TlsConfig) -> Result<i64, TlsError> {
+    let ends = certificates_end(files, config)?;
+    let ends = ends.into_iter().map(|(_, end)| end.timestamp());
+    Ok(ends.min().unwrap_or(0))
 }
 
 fn seconds(time: SystemTime) -> i64 {
@@ -100,6 +116,8 @@ mod tests {
         assert!(soon[0].file.ends_with("gateway.pem"));
         assert_eq!(soon[0].days, 10);
         assert_eq!(running_out(&config, now, DAY * 10).unwrap(), []);
+        let end = first_end(&Files::read(&config).unwrap(), &config).unwrap();
+        assert_eq!((end - seconds(now)).div_euclid(24 * 3_600), 10);
         let later = running_out(&config, now + DAY * 11, DAY * 30).unwrap();
         assert_eq!(later[0].days, -1);
     }

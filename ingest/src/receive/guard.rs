@@ -18,6 +18,7 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use tracing::{info, warn};
 
 use super::certificates::{Files, Guard, TlsError};
+use super::expiry::first_end;
 use super::handshake::certificate_fault;
 use crate::Metrics;
 use crate::config::TlsConfig;
@@ -165,6 +166,8 @@ impl Guards {
         metrics: &Metrics,
     ) -> Result<Option<Files>, TlsError> {
         let files = Files::read(config)?;
+        let end = first_end(&files, config)?;
+        metrics.certificates_end.set(end);
         if files == *served {
             return Ok(None);
         }

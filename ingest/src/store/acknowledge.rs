@@ -53,6 +53,18 @@ impl Ack {
         }
     }
 
+    /// The partition that a batch came from, and its progress.
+    pub(crate) fn source(&self) -> Option<(&Progress, i32)> {
+        match self {
+            Self::Offset {
+                progress,
+                partition,
+                ..
+            } => Some((progress, *partition)),
+            _ => None,
+        }
+    }
+
     /// Whether whoever waited has given up: the sender has the batch and sends
     /// it again.
     pub(crate) fn is_given_up(&self) -> bool {
@@ -78,6 +90,8 @@ struct Partition {
     /// Where reading would go on if everything given were durable.
     next: i64,
     committed: i64,
+    /// Nothing more of it is taken until a person has looked.
+    is_stopped: bool,
 }
 
 impl Partition {
@@ -126,6 +140,24 @@ impl Progress {
             .collect()
     }
 
+    /// Stops a partition: what is in flight of it stays, and comes again.
+    pub(crate) fn stop(&self, partition: i32) {
+        let mut partitions = self.lock();
+        partitions.entry(partition).or_default().is_stopped = true;
+    }
+
+    pub(crate) fn is_stopped(&self, partition: i32) -> bool {
+        let partitions = self.lock();
+        partitions.get(&partition).is_some_and(|own| own.is_stopped)
+    }
+
+    /// Partitions that are stopped.
+    pub(crate) fn stopped(&self) -> Vec<i32> {
+        let partitions = self.lock();
+        let stopped = partitions.iter().filter(|(_, own)| own.is_stopped);
+        stopped.map(|(number, _)| *number).collect()
+    }
+
     /// Notes what was committed.
     pub(crate) fn committed(&self, offsets: &[(i32, i64)]) {
         let mut partitions = self.lock();
@@ -152,7 +184,7 @@ impl Progress {
         while numbers.iter().any(|number| {
             partitions
                 .get(number)
-                .is_some_and(|partition| !partition.in_flight.is_empty())
+                .is_some_and(|own| !own.is_stopped && !own.in_flight.is_empty())
         }) {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() || self.ended.load(Ordering::SeqCst) {
@@ -218,6 +250,21 @@ mod tests {
         progress.committed(&[(0, 5)]);
         assert_eq!(progress.committable(), []);
         assert!(!progress.wait_until_settled(&[0], Duration::ZERO));
+    }
+
+    #[test]
+    fn a_partition_that_is_stopped_is_not_committed_further_and_not_waited_for() {
+        let progress = Progress::new("batches");
+        for offset in [5, 6] {
+            progress.given(0, offset);
+        }
+        progress.settled(0, 5);
+        progress.stop(0);
+        assert_eq!(progress.stopped(), [0]);
+        assert_eq!(progress.committable(), [(0, 6)]);
+        assert!(progress.wait_until_settled(&[0], Duration::from_hours(1)));
+        progress.forget(&[0]);
+        assert!(progress.stopped().is_empty());
     }
 
     #[test]

@@ -9,32 +9,28 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rdkafka::Message;
+use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
-use rdkafka::message::{BorrowedMessage, Headers};
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tracing::{debug, info, warn};
 
 use super::acknowledge::{Ack, Progress};
 use super::gaps::Expected;
 use super::handover::{Handover, commit};
-use super::taken::{Content, Raw, Taken};
+use super::read::{Read, read};
+use super::taken::{Content, Room, Taken};
 use crate::Metrics;
 use crate::config::{KafkaConfig, StoreConfig};
 use crate::journal::JournalError;
 use crate::kafka::client_config;
-use crate::trace::{Context, TRACEPARENT};
 
 /// Longest time between two looks at what became durable.
 const POLL: Duration = Duration::from_millis(20);
 
 /// Time without a sign of life after which a store's partitions go to others.
 const SESSION_TIMEOUT_MS: &str = "10000";
-
-/// Bytes are counted by so many.
-const KIB: usize = 1_024;
 
 /// Bytes fetched ahead, in KiB.
 const FETCHED_AHEAD_KIB: &str = "32768";
@@ -54,7 +50,6 @@ pub(crate) fn consume(
     shutdown: watch::Receiver<bool>,
 ) -> Result<Consuming, JournalError> {
     let (sender, taken) = mpsc::channel(store.queue_batches);
-    let room = u32::try_from(store.queue_bytes.div_ceil(KIB)).unwrap_or(u32::MAX);
     let context = Handover {
         progress: Arc::new(Progress::new(&kafka.topic)),
         patience: Duration::from_millis(store.grace_ms),
@@ -79,10 +74,11 @@ pub(crate) fn consume(
         progress: progress.clone(),
         consumer,
         sender,
-        room: (Arc::new(Semaphore::new(room as usize)), room),
+        room: Room::of(store.queue_bytes),
         waiting: VecDeque::new(),
         expected: Expected::default(),
         paused: false,
+        held: Vec::new(),
         in_trouble: false,
         shutdown,
     };
@@ -97,26 +93,20 @@ pub(crate) fn consume(
     })
 }
 
-/// A message that was read.
-struct Read {
-    partition: i32,
-    offset: i64,
-    content: Raw,
-    traced: Option<Context>,
-}
-
 /// The consumer's thread.
 struct Loop {
     consumer: BaseConsumer<Handover>,
     progress: Arc<Progress>,
     sender: mpsc::Sender<Taken>,
-    /// What may wait to be opened, in KiB, and all of it.
-    room: (Arc<Semaphore>, u32),
+    /// What may wait to be opened.
+    room: Room,
     /// Taken while the store is behind: a few at most, since all partitions
     /// are paused then.
     waiting: VecDeque<Read>,
     expected: Expected,
     paused: bool,
+    /// Partitions that are paused because they were stopped.
+    held: Vec<i32>,
     in_trouble: bool,
     shutdown: watch::Receiver<bool>,
 }
@@ -137,6 +127,7 @@ impl Loop {
                 None => {}
             }
             self.forget_revoked();
+            self.hold_stopped();
             let metrics = &self.consumer.context().metrics;
             commit(&self.consumer, &self.progress, metrics);
         }
@@ -166,7 +157,10 @@ impl Loop {
             return false;
         }
         while let Some(read) = self.waiting.pop_front() {
-            let (place, room) = match (self.sender.clone().try_reserve_owned(), self.room(&read)) {
+            let (place, room) = match (
+                self.sender.clone().try_reserve_owned(),
+                self.room.share(read.content.bytes.len()),
+            ) {
                 (Ok(place), Some(room)) => (place, room),
                 (Err(TrySendError::Closed(_)), _) => return false,
                 _ => {
@@ -200,14 +194,6 @@ impl Loop {
         true
     }
 
-    /// The share of a record in what may wait; one that is larger than all of it
-    /// waits alone.
-    fn room(&self, read: &Read) -> Option<OwnedSemaphorePermit> {
-        let (room, all) = &self.room;
-        let needed = u32::try_from(read.content.bytes.len() / KIB + 1).unwrap_or(u32::MAX);
-        room.clone().try_acquire_many_owned(needed.min(*all)).ok()
-    }
-
     /// Also pauses partitions that came meanwhile.
     fn pause(&mut self) {
         let paused = self
@@ -231,6 +217,23 @@ impl Loop {
         match resumed {
             Ok(()) => self.paused = false,
             Err(error) => warn!(%error, "resuming partitions"),
+        }
+        self.held = Vec::new();
+    }
+
+    /// Keeps partitions paused that were stopped.
+    fn hold_stopped(&mut self) {
+        let stopped = self.progress.stopped();
+        if stopped == self.held {
+            return;
+        }
+        let mut list = TopicPartitionList::new();
+        for partition in &stopped {
+            list.add_partition(self.progress.topic(), *partition);
+        }
+        match self.consumer.pause(&list) {
+            Ok(()) => self.held = stopped,
+            Err(error) => warn!(%error, "pausing partitions that were stopped"),
         }
     }
 
@@ -260,28 +263,6 @@ impl Loop {
         let settled = progress.wait_until_settled(&progress.partitions(), context.patience);
         commit(&consumer, &progress, &context.metrics);
         info!(settled, "left the group of stores");
-    }
-}
-
-/// Reads a message, and under which span it was written.
-fn read(message: &BorrowedMessage<'_>) -> Read {
-    let headers = message.headers().into_iter();
-    let mut headers = headers.flat_map(Headers::iter);
-    let traced = headers.find(|header| header.key == TRACEPARENT);
-    let traced = traced.and_then(|header| std::str::from_utf8(header.value?).ok());
-    Read {
-        partition: message.partition(),
-        offset: message.offset(),
-        content: content(message),
-        traced: traced.and_then(Context::read),
-    }
-}
-
-fn content(message: &BorrowedMessage<'_>) -> Raw {
-    Raw {
-        bytes: message.payload().unwrap_or_default().to_vec(),
-        key: message.key().unwrap_or_default().to_vec(),
-        written_at_ms: message.timestamp().to_millis().unwrap_or_default(),
     }
 }
 

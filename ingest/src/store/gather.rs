@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, sleep_until};
+use tracing::error;
 
+use super::acknowledge::Ack;
 use super::batch::{Closed, Group};
+use super::in_vain::InVain;
 use super::opened::Opened;
 use super::opening::open_any;
 use super::refused::Refused;
@@ -27,6 +30,7 @@ pub(super) async fn open_and_group(
     let turns = Arc::new(Semaphore::new(config.inserts_in_flight));
     let mut group = Group::new();
     let mut exhausted = false;
+    let mut in_vain = InVain::default();
     while !exhausted || !group.is_empty() {
         let due_at = group.due_at(&config);
         let full = group.is_full(&config);
@@ -43,14 +47,48 @@ pub(super) async fn open_and_group(
             () = refused.changed(), if ready => {}
             taken = source.next(), if !full && !exhausted => match taken {
                 Some(taken) if taken.ack.is_given_up() => pass_over(&taken.content, &metrics),
+                // It stays unacknowledged, and comes again.
+                Some(taken) if is_stopped(&taken.ack) => pass_over(&taken.content, &metrics),
                 Some(taken) => {
-                    group.add(opened(taken.content, taken.span, &metrics), taken.ack);
+                    let opened = opened(taken.content, taken.span, &metrics);
+                    if !stops(&opened, &taken.ack, &mut in_vain, &metrics) {
+                        group.add(opened, taken.ack);
+                    }
                 }
                 None => exhausted = true,
             },
             () = sleep_until(due_at), if !ready && !group.is_empty() => {}
         }
     }
+}
+
+fn is_stopped(ack: &Ack) -> bool {
+    let source = ack.source();
+    source.is_some_and(|(progress, partition)| progress.is_stopped(partition))
+}
+
+/// Whether a batch is one too many that cannot be opened, and so the first of its
+/// partition that is left where it lies.
+fn stops(opened: &Opened, ack: &Ack, in_vain: &mut InVain, metrics: &Metrics) -> bool {
+    let Some((progress, partition)) = ack.source() else {
+        return false;
+    };
+    let is_rejected = opened.fate == Fate::Rejected;
+    if !in_vain.met(partition, &opened.sender, is_rejected) {
+        return false;
+    }
+    progress.stop(partition);
+    metrics.stopped_partitions.set(count(&progress.stopped()));
+    error!(
+        partition,
+        "nothing of a partition can be opened any more: it is stopped until this store starts \
+         anew; look at dead-letters list, and at the versions of gateway and store"
+    );
+    true
+}
+
+fn count(partitions: &[i32]) -> i64 {
+    i64::try_from(partitions.len()).unwrap_or(i64::MAX)
 }
 
 /// Counts a batch that nobody waits for any more: its sender was asked to come

@@ -2,7 +2,7 @@
 //! store while it is polled.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -33,6 +33,9 @@ impl ClientContext for Handover {
     }
 
     fn stats(&self, statistics: Statistics) {
+        self.metrics
+            .kafka_link
+            .reported(&statistics, Instant::now());
         let partitions = statistics
             .topics
             .values()
@@ -62,6 +65,9 @@ impl ConsumerContext for Handover {
         }
         commit(consumer, &self.progress, &self.metrics);
         self.progress.forget(&numbers);
+        let stopped = self.progress.stopped().len();
+        let stopped = i64::try_from(stopped).unwrap_or(i64::MAX);
+        self.metrics.stopped_partitions.set(stopped);
         info!(partitions = ?numbers, "gave partitions back");
         self.revoked
             .lock()

@@ -33,9 +33,9 @@ const SLOWEST_BYTES_PER_S: u64 = 4 * 1024 * 1024;
 /// Tries after which a person should look, each time.
 const ALARMING_TRIES: u32 = 20;
 
-/// An insert that timed out has twice the time at the next try, and so many
-/// times as long at most: half of it is known as a repetition by then.
-const MOST_TIMES_LONGER: u32 = 8;
+/// An insert that was late has twice the time at the next try, and so long at
+/// most: called off, it leaves nothing, and would be late for ever.
+const LONGEST: Duration = Duration::from_mins(4);
 
 /// The store was asked to stop while ClickHouse did not take a group.
 #[derive(Debug, thiserror::Error)]
@@ -99,7 +99,7 @@ impl Writer {
         patience: &mut Patience,
     ) -> Result<(), GaveUp> {
         let mut limit = self.deadline(table.bytes(group));
-        let longest = limit * MOST_TIMES_LONGER;
+        let longest = limit.max(LONGEST);
         let mut tries = 0_u32;
         let mut refusal = None;
         loop {

@@ -18,6 +18,8 @@ use crate::trace::Span;
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) device_id: Arc<str>,
+    /// Who was authenticated.
+    pub(crate) sender: Arc<str>,
     pub(crate) received_at_ms: i64,
     /// Its rows and their texts, until they are grouped.
     pub(crate) block: Block,
@@ -55,8 +57,10 @@ pub(crate) struct Heard {
 
 /// Takes up bytes that are no record at all.
 pub(crate) fn open_unreadable(letter: DeadLetter, metrics: &Metrics) -> Opened {
+    let device_id: Arc<str> = letter.device_id.as_str().into();
     Opened {
-        device_id: letter.device_id.as_str().into(),
+        sender: device_id.clone(),
+        device_id,
         received_at_ms: letter.received_at_ms,
         block: Block::default(),
         vouched: Vouched::default(),
@@ -72,8 +76,14 @@ pub(crate) fn open_unreadable(letter: DeadLetter, metrics: &Metrics) -> Opened {
 
 /// A batch before anything is known of its inside.
 pub(super) fn empty(record: &JournalRecord, metrics: &Metrics, fate: Fate) -> Opened {
+    let device_id: Arc<str> = record.device_id.as_str().into();
+    let sender = match record.sender_id.as_str() {
+        "" => device_id.clone(),
+        other => other.into(),
+    };
     Opened {
-        device_id: record.device_id.as_str().into(),
+        device_id,
+        sender,
         received_at_ms: record.received_at_ms,
         block: Block::default(),
         vouched: Vouched::default(),

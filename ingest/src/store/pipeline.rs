@@ -15,7 +15,7 @@ use super::insert::Writer;
 use super::patience::Patience;
 use super::refused::Refused;
 use super::taken::{JournalEnd, Source};
-use super::unpark::take_up_parked;
+use super::unpark::{LONGEST_PAUSE, take_up_parked};
 use super::write::write_groups;
 use crate::Metrics;
 use crate::config::StoreConfig;
@@ -60,7 +60,7 @@ pub(crate) async fn run_pipeline(
     let limit = Duration::from_millis(config.insert_deadline_ms);
     let unparking = {
         let client = client.clone();
-        tokio::spawn(async move { take_up_parked(&client, taken, limit).await })
+        tokio::spawn(async move { take_up_parked(&client, taken, limit, LONGEST_PAUSE).await })
     };
     let outcome = run_steps(config, source, client, metrics, shutdown).await;
     unparking.await.map_err(StoreError::Opening)?;

@@ -1,8 +1,10 @@
 //! What the store takes, and from where: the journal, and beside it what an
 //! older store parked.
 
+use std::sync::Arc;
+
 use kbwatch_proto::journal::JournalRecord;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::acknowledge::Ack;
 use super::dead_letter::Parked;
@@ -57,6 +59,35 @@ impl From<Entry> for Taken {
     }
 }
 
+/// Bytes are counted by so many.
+const KIB: usize = 1_024;
+
+/// What may wait to be opened, so that a store that is behind takes no more
+/// memory than it may.
+#[derive(Debug)]
+pub(crate) struct Room {
+    left: Arc<Semaphore>,
+    all: u32,
+}
+
+impl Room {
+    pub(crate) fn of(bytes: usize) -> Self {
+        let all = u32::try_from(bytes.div_ceil(KIB)).unwrap_or(u32::MAX);
+        Self {
+            left: Arc::new(Semaphore::new(all as usize)),
+            all,
+        }
+    }
+
+    /// The share of a record, unless too much waits; one that is larger than all
+    /// of it waits alone.
+    pub(crate) fn share(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let needed = u32::try_from(bytes / KIB + 1).unwrap_or(u32::MAX);
+        let left = self.left.clone();
+        left.try_acquire_many_owned(needed.min(self.all)).ok()
+    }
+}
+
 /// Where batches come from: the journal, and beside it what was parked.
 pub(crate) struct Source {
     pub(crate) journal: JournalEnd,
@@ -86,5 +117,23 @@ impl Source {
             taken = self.journal.next() => taken,
             Some(taken) = self.parked.recv() => Some(taken),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_wait_within_their_bytes_and_one_that_is_larger_waits_alone() {
+        let room = Room::of(8 * 1_024 * 1_024);
+        let two_mebibytes = 2 * 1_024 * 1_024 - 1;
+        let waiting: Vec<_> = (0..4).map(|_| room.share(two_mebibytes).unwrap()).collect();
+        assert!(room.share(1).is_none());
+        drop(waiting);
+        let large = room.share(usize::MAX).unwrap();
+        assert!(room.share(1).is_none());
+        drop(large);
+        assert!(room.share(1).is_some());
     }
 }

@@ -1,6 +1,7 @@
 //! Takes up what older stores parked: batches of formats that this code knows.
 //!
-//! Runs once at the start, beside the journal, which never waits for it. A
+//! Runs once at the start, and again until ClickHouse has told all that is parked,
+//! beside the journal, which never waits for it. A
 //! letter is marked as taken up after its rows are stored; a crash in between
 //! stores them again, which doubles nothing.
 
@@ -21,16 +22,32 @@ use super::dead_letter::Parked;
 use super::taken::{Content, Taken};
 use crate::trace::Span;
 
-/// Sends every parked record that can be opened by now. What cannot be read
-/// back, each row within `limit`, stays parked for the next start; so does what
-/// is left when nobody takes any more.
-pub(crate) async fn take_up_parked(client: &Client, taken: mpsc::Sender<Taken>, limit: Duration) {
-    let sent = tokio::select! {
-        sent = send_parked(client, &taken, limit) => sent,
-        () = taken.closed() => return,
+/// First pause after parked batches could not be read.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Longest one.
+pub(crate) const LONGEST_PAUSE: Duration = Duration::from_mins(5);
+
+/// Sends every parked record that can be opened by now. Where they cannot be read
+/// back, each row within `limit`, it begins anew after a pause that grows up to
+/// `most`; what is left when nobody takes any more stays parked.
+pub(crate) async fn take_up_parked(
+    client: &Client,
+    taken: mpsc::Sender<Taken>,
+    limit: Duration,
+    most: Duration,
+) {
+    let sending = async {
+        let mut pause = FIRST_PAUSE.min(most);
+        while let Err(failure) = send_parked(client, &taken, limit).await {
+            warn!(%failure, "parked batches cannot be read yet; it is tried again");
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(most);
+        }
     };
-    if let Err(failure) = sent {
-        warn!(%failure, "parked batches stay parked until the next start");
+    tokio::select! {
+        () = sending => {}
+        () = taken.closed() => {}
     }
 }
 
@@ -98,5 +115,37 @@ pub(super) fn held(letter: &Parked) -> Held {
         None => Held::Nothing,
         Some(format) if format > FORMAT => Held::TooNew,
         Some(_) => Held::Known(Box::new(record)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_parked_is_asked_for_again_until_clickhouse_is_there() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = Client::default()
+            .with_url(format!("http://{}", listener.local_addr().unwrap()))
+            .with_validation(false);
+        let (taken, _batches) = mpsc::channel(1);
+        let second = Duration::from_secs(1);
+        let asking = take_up_parked(&client, taken, second, Duration::from_millis(5));
+        let answering = async {
+            for _ in 0..3 {
+                // It hangs up without an answer.
+                drop(listener.accept().await.unwrap());
+            }
+            let (mut line, _) = listener.accept().await.unwrap();
+            let mut asked = [0; 4_096];
+            assert!(line.read(&mut asked).await.unwrap() > 0);
+            let empty = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+            line.write_all(empty).await.unwrap();
+        };
+        let both = async { tokio::join!(asking, answering) };
+        tokio::time::timeout(second * 20, both).await.unwrap();
     }
 }

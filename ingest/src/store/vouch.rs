@@ -5,21 +5,31 @@ use kbwatch_proto::journal::{JournalRecord, Role};
 
 /// Extra field that names who brought a record by hand.
 const IMPORTED_BY: &[u8] = b"imported_by";
+/// Extra field that names who carried what a device had sealed.
+const CARRIED_BY: &[u8] = b"carried_by";
 /// Extra field that names from where; only who brought it can know.
 const IMPORTED_FROM: &[u8] = b"imported_from";
 
-/// Who brought a batch's events by hand. What a device sent by itself, or its
-/// carrier, was brought by nobody.
+/// Who brought a batch's events by hand. What a device sent by itself was brought
+/// by nobody.
+///
+/// That a carrier brings only what devices have sealed, its own program has
+/// verified, not the gateway: so he is named.
 #[derive(Debug, Default)]
 pub(super) struct Vouched {
-    by_hand: Option<String>,
+    /// Under which name of a field, and who.
+    by_hand: Option<(&'static [u8], String)>,
 }
 
 impl Vouched {
     pub(super) fn of(record: &JournalRecord) -> Self {
-        let by_hand = !record.sender_id.is_empty() && record.role() != Role::Carrier;
+        let field = match record.role() {
+            Role::Carrier => CARRIED_BY,
+            _ => IMPORTED_BY,
+        };
+        let by_hand = !record.sender_id.is_empty();
         Self {
-            by_hand: by_hand.then(|| record.sender_id.clone()),
+            by_hand: by_hand.then(|| (field, record.sender_id.clone())),
         }
     }
 
@@ -31,11 +41,15 @@ impl Vouched {
         into: &mut Vec<(&'a [u8], &'a [u8])>,
     ) {
         into.clear();
-        if let Some(by) = &self.by_hand {
-            into.push((IMPORTED_BY, by.as_bytes()));
+        let mut is_imported = false;
+        if let Some((field, by)) = &self.by_hand {
+            is_imported = *field == IMPORTED_BY;
+            into.push((*field, by.as_bytes()));
         }
         let first = into.len();
-        let is_vouched = |name| name == IMPORTED_BY || (first == 0 && name == IMPORTED_FROM);
+        let is_vouched = |name| {
+            name == IMPORTED_BY || name == CARRIED_BY || (!is_imported && name == IMPORTED_FROM)
+        };
         into.extend(block.extras(row).filter(|(name, _)| !is_vouched(*name)));
         // Of a name that stands twice the last value counts.
         into[first..].reverse();
@@ -55,6 +69,7 @@ mod tests {
     fn told(sender_id: &str, role: Role) -> Vec<(String, String)> {
         let claimed = [
             ("category", "x"),
+            ("carried_by", "boss"),
             ("imported_by", "boss"),
             ("imported_from", "usb/CBS.log"),
         ];
@@ -90,10 +105,11 @@ mod tests {
     }
 
     #[test]
-    fn a_device_and_its_carrier_cannot_say_that_someone_brought_a_record() {
+    fn a_device_cannot_say_that_someone_brought_a_record_and_a_carrier_is_named() {
         let own = pairs([("category", "x")]);
         assert_eq!(told("", Role::Device), own);
-        assert_eq!(told("van", Role::Carrier), own);
+        let carried = pairs([("carried_by", "van"), ("category", "x")]);
+        assert_eq!(told("van", Role::Carrier), carried);
         assert_eq!(told("", Role::Importer), own);
     }
 

@@ -35,6 +35,8 @@ mod operators;
 #[cfg(test)]
 mod papers;
 #[cfg(test)]
+mod pki_commands;
+#[cfg(test)]
 mod rebuilding;
 #[cfg(test)]
 mod refusals;
@@ -42,6 +44,8 @@ mod refusals;
 mod rejects;
 #[cfg(test)]
 mod senders;
+#[cfg(test)]
+mod stopping;
 #[cfg(test)]
 mod topic;
 #[cfg(test)]

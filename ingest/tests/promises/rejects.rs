@@ -1,18 +1,14 @@
 //! What is refused, kept aside or marked, and that nothing of it disappears.
 
-use kbwatch_ingest::config::StoreConfig;
-use kbwatch_ingest::store::{self, Feed};
-use kbwatch_ingest::{Journal, Metrics};
 use kbwatch_proto::batch::{FORMAT, checksum};
 use kbwatch_proto::event::UpdateEvent;
 use kbwatch_proto::hex;
 use kbwatch_proto::journal::{self, JournalRecord};
 use kbwatch_proto::telemetry::{Batch, Outcome};
 use prost::Message;
-use tokio::sync::watch;
 
 use crate::device::{batch, event, sealed};
-use crate::gateway::{River, fresh_database, quick_store, until};
+use crate::gateway::{River, fresh_database, until};
 
 /// The same batch around another block.
 pub(crate) fn reblocked(batch: &Batch, change: impl FnOnce(&mut Vec<u8>)) -> Batch {
@@ -268,36 +264,4 @@ async fn history_of_two_hundred_months_goes_in_at_once() {
     });
     device.deliver(sealed(1, events.collect())).await;
     assert_eq!(river.stored().await, 200);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_try_that_is_late_is_called_off_before_the_next_and_doubles_nothing() {
-    let engine = fresh_database().await;
-    // No insert of so many months is done by then at its first try.
-    let config = StoreConfig {
-        insert_deadline_ms: 60,
-        ..quick_store()
-    };
-    let (journal, entries) = Journal::direct(4);
-    let (_stop, shutdown) = watch::channel(false);
-    let metrics = Metrics::default();
-    let feed = Feed::Direct(entries);
-    let (client, counts) = (engine.client(), metrics.clone());
-    tokio::spawn(store::run(config, feed, client, counts, shutdown));
-    let month = 31 * 24 * 3600 * 1000;
-    let events = (0..2_000_u32).map(|number| UpdateEvent {
-        printed_at_ms: Some(1_000_000_000_000 + i64::from(number % 100) * month),
-        ..event(number)
-    });
-    let record = JournalRecord {
-        version: journal::VERSION,
-        batch: Some(sealed(1, events.collect())),
-        device_id: "pc-1".to_owned(),
-        ..JournalRecord::default()
-    };
-    journal.append(record).await.unwrap();
-    assert!(metrics.insert_retries() > 0, "no try was late");
-    let raw = "SELECT count() FROM update_events";
-    let raw: u64 = engine.client().query(raw).fetch_one().await.unwrap();
-    assert_eq!(raw, 2_000);
 }
