@@ -3,13 +3,14 @@
 //!
 //! Promise: masked text holds nothing of a path behind `\Users\NAME` but a KB
 //! number and the kind of file, no account SID, no `DOMAIN\name` that is called
-//! a user, no `user:password@` and no name of an office document; masking twice
-//! changes nothing.
+//! a user, no `user:password@`, no name in an address of mail and no name of an
+//! office document; masking twice changes nothing.
 
 mod accounts;
 mod credentials;
 mod documents;
 mod homes;
+mod mails;
 mod traces;
 
 use traces::{ACCOUNT, CREDENTIALS, DOCUMENT, HOME, SID, traces};
@@ -26,11 +27,12 @@ pub(crate) fn mask(text: &str) -> String {
 
 /// What replaces the text behind each trace. Homes first: a path is known by
 /// its separators, which others take away.
-const REPLACERS: [(u8, Replacer); 5] = [
+const REPLACERS: [(u8, Replacer); 6] = [
     (HOME, homes::mask),
     (SID, accounts::mask_sids),
     (ACCOUNT, accounts::mask_names),
     (CREDENTIALS, credentials::mask),
+    (CREDENTIALS, mails::mask),
     (DOCUMENT, documents::mask),
 ];
 
@@ -161,6 +163,11 @@ mod tests {
                 r"D:\Daten\***.xlsx failed",
             ),
             ("print Mueller.PDF now", "print ***.PDF now"),
+            (r"D:\收件\张三工资.wps, 名单.et", r"D:\收件\***.wps, ***.et"),
+            ("a.etl b.dpx etc.", "a.etl b.dpx etc."),
+            (r"(requested by BANK\lisi, x)", r"(requested by ***, x)"),
+            (r"代表用户 BANK\李四 [x]", r"代表用户 *** [x]"),
+            (r"账号：BANK\李四", r"账号：***"),
             (
                 "10.0.17763.1 a.dll x.manifest",
                 "10.0.17763.1 a.dll x.manifest",

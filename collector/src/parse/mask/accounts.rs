@@ -39,9 +39,12 @@ fn find_sid(text: &[u8]) -> Option<usize> {
 
 /// Words before an account's name; a name without them cannot be told from a
 /// path.
-const CALLED: [&str; 7] = [
-    "user", "users", "username", "account", "name", "logon", "owner",
+const CALLED: [&str; 8] = [
+    "user", "users", "username", "account", "name", "logon", "owner", "by",
 ];
+
+/// The same in Chinese, where nothing stands between words.
+const CALLED_IN_CHINESE: [&str; 5] = ["用户", "帐户", "账户", "帐号", "账号"];
 
 /// Replaces `DOMAIN\name` behind a word that calls it a user.
 pub(super) fn mask_names(text: &str) -> Option<String> {
@@ -70,9 +73,12 @@ pub(super) fn mask_names(text: &str) -> Option<String> {
 fn account_start(before: &str) -> Option<usize> {
     let domain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
     let begin = before.trim_end_matches(domain).len();
-    let called = before[..begin].trim_end_matches(|c: char| " \t:='\"".contains(c));
+    let called = before[..begin].trim_end_matches(|c: char| " \t:：='\"".contains(c));
     if begin == before.len() || called.len() == begin {
         return None;
+    }
+    if CALLED_IN_CHINESE.iter().any(|word| called.ends_with(word)) {
+        return Some(begin);
     }
     let word = called.rsplit(|c: char| !c.is_ascii_alphabetic()).next()?;
     CALLED

@@ -5,13 +5,13 @@ use std::ops::RangeInclusive;
 use super::MASK;
 
 /// Kinds of files that people name after what is in them.
-const KINDS: [&str; 16] = [
+const KINDS: [&str; 24] = [
     "doc", "docx", "docm", "xls", "xlsx", "xlsm", "ppt", "pptx", "pdf", "msg", "pst", "ost", "odt",
-    "ods", "odp", "rtf",
+    "ods", "odp", "rtf", "eml", "vsd", "vsdx", "wps", "wpt", "et", "dps", "ofd",
 ];
 
 /// Lengths of them.
-const KIND_LENS: RangeInclusive<usize> = 3..=4;
+const KIND_LENS: RangeInclusive<usize> = 2..=4;
 
 /// Replaces a document's name, but for its kind.
 pub(super) fn mask(text: &str) -> Option<String> {

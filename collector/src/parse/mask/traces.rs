@@ -82,18 +82,23 @@ fn home(text: &[u8]) -> u8 {
 #[inline(never)]
 fn called(text: &[u8]) -> u8 {
     fold(text, |byte, next, third| {
+        // The last characters of the Chinese words, for person and number.
+        let person = (byte == 0xe6) & (next == 0x88) & (third == 0xb7);
+        let number = (byte == 0xe5) & (next == 0x8f) & (third == 0xb7);
+        let chinese = person | number;
         let (byte, next, third) = (byte | 0x20, next | 0x20, third | 0x20);
         let user = (byte == b'u') & (next == b's') & (third == b'e');
         let account = (byte == b'c') & (next == b'c') & (third == b'o');
         let name = (byte == b'n') & (next == b'a') & (third == b'm');
         let logon = (byte == b'g') & (next == b'o') & (third == b'n');
         let owner = (byte == b'w') & (next == b'n') & (third == b'e');
-        ACCOUNT * u8::from(user | account | name | logon | owner)
+        let by = (byte == b'b') & (next == b'y');
+        ACCOUNT * u8::from(user | account | name | logon | owner | by | chinese)
     })
 }
 
 /// A dot and how the kinds of documents begin: `.do`, `.xl`, `.pp`, `.pd`,
-/// `.ms`, `.ps`, `.os`, `.od` and `.rt`.
+/// `.ms`, `.ps`, `.os`, `.od`, `.rt`, `.em`, `.vs`, `.wp`, `.et`, `.dp` and `.of`.
 #[inline(never)]
 fn document(text: &[u8]) -> u8 {
     fold(text, |byte, next, third| {
@@ -104,7 +109,11 @@ fn document(text: &[u8]) -> u8 {
         let open = (p | o) & d;
         let office = ((next == b'd') & (third == b'o')) | ((next == b'x') & (third == b'l'));
         let others = (p & (third == b'p')) | ((next == b'r') & (third == b't'));
-        DOCUMENT * u8::from((byte == b'.') & (mails | open | office | others))
+        let saved = ((next == b'e') & ((third == b'm') | (third == b't'))) | ((next == b'v') & s);
+        let pages = ((next == b'w') | (next == b'd')) & (third == b'p');
+        let fixed = o & (third == b'f');
+        let more = saved | pages | fixed;
+        DOCUMENT * u8::from((byte == b'.') & (mails | open | office | others | more))
     })
 }
 
@@ -186,6 +195,16 @@ mod tests {
         ".odt",
         ".ods",
         ".rtf",
+        ".wps",
+        ".ET",
+        ".dps",
+        ".ofd",
+        ".eml",
+        ".vsdx",
+        "by ",
+        "用户 ",
+        "账号：",
+        "li.lei@bank.com",
         ".msu",
         ".dll",
         "kb5022286",
