@@ -2,24 +2,37 @@
 //! file from every instant that it lets slip.
 //!
 //! Promise: an offset is a multiple of a quarter of an hour that real zones
-//! use, backed by evidence; where there is none, the time stays unknown.
+//! use, backed by evidence; where there is none, the time stays unknown. The age
+//! of a session, which may be of any length, is evidence right after it began or
+//! where another one agrees; else a guess, for excerpts from machines whose zone
+//! nobody knows, and only while nothing contradicts it.
+
+mod hints;
+#[cfg(test)]
+mod tests;
 
 use kbwatch_proto::event::UpdateEvent;
 use kbwatch_proto::words::TimeSource;
 use serde::{Deserialize, Serialize};
+
+use self::hints::{Hint, Hints, is_common};
 
 const QUARTER_MS: i64 = 15 * 60_000;
 const LARGEST_LAG_MS: i64 = 90_000;
 const LARGEST_LEAD_MS: i64 = 2_000;
 const MAX_MARKS: usize = 64;
 
+/// A record that follows its instant so closely does so by no accident.
+const CLOSE_MS: i64 = 5_000;
+
 /// How far a piece of evidence can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Trust {
     /// The record was printed at that instant.
     Firm,
-    /// The record was printed some time after that instant. Counts only while
-    /// there is no firm evidence in the file.
+    /// The record was printed some time after that instant, nobody knows how
+    /// long. Counts only where it is close or confirmed, and while there is no
+    /// firm evidence in the file.
     Later,
 }
 
@@ -36,6 +49,12 @@ struct Mark {
 pub(crate) struct OffsetClock {
     firm: Vec<Mark>,
     vague: Vec<Mark>,
+    /// Offsets that nothing confirmed yet.
+    #[serde(default)]
+    hints: Hints,
+    /// Whether the machine's zone is known, and nothing is to be guessed.
+    #[serde(skip)]
+    guesses_nothing: bool,
     /// UTC moment at which the file began, until its first record is seen.
     #[serde(skip)]
     began_ms: Option<i64>,
@@ -85,17 +104,32 @@ impl OffsetClock {
         };
         let fits = match trust {
             Trust::Firm => lag.abs() <= LARGEST_LAG_MS,
-            Trust::Later => (-LARGEST_LEAD_MS..=LARGEST_LAG_MS).contains(&lag),
+            // At odd quarters and halves it is rather the age than the zone.
+            Trust::Later => {
+                (-LARGEST_LEAD_MS..=LARGEST_LAG_MS).contains(&lag) && is_common(offset_min)
+            }
         };
-        if fits && is_real_offset(offset_min) {
+        if !fits || !is_real_offset(offset_min) {
+            return;
+        }
+        let hint = Hint {
+            offset_min,
+            source: place_of(source),
+            utc_ms,
+        };
+        if trust == Trust::Firm || lag <= CLOSE_MS || self.hints.confirm(hint) {
             self.state(line, offset_min, source, trust);
         }
     }
 
+    /// Says that the machine's zone is known: then nothing is guessed.
+    pub(crate) fn guess_nothing(&mut self) {
+        self.guesses_nothing = true;
+    }
+
     /// Takes an offset that the log itself states.
     pub(crate) fn state(&mut self, line: u64, offset_min: i32, source: TimeSource, trust: Trust) {
-        let source = SOURCES.iter().position(|known| *known == source);
-        let source = source.and_then(|at| u8::try_from(at).ok()).unwrap_or(0);
+        let source = place_of(source);
         let marks = match trust {
             Trust::Firm => &mut self.firm,
             Trust::Later => &mut self.vague,
@@ -132,9 +166,12 @@ impl OffsetClock {
             .iter()
             .rev()
             .find(|mark| mark.line <= line)
-            .or_else(|| marks.first())?;
-        let source = SOURCES.get(usize::from(mark.source)).copied();
-        Some((mark.offset_min, source.unwrap_or_default()))
+            .or_else(|| marks.first());
+        let Some(mark) = mark else {
+            let guess = self.hints.guess().filter(|_| !self.guesses_nothing);
+            return guess.map(|(offset_min, source)| (offset_min, source_at(source)));
+        };
+        Some((mark.offset_min, source_at(mark.source)))
     }
 
     /// Fills in an event's UTC time, if it prints local time and the offset is
@@ -153,82 +190,21 @@ impl OffsetClock {
     }
 }
 
+fn source_at(place: u8) -> TimeSource {
+    let source = SOURCES.get(usize::from(place)).copied();
+    source.unwrap_or_default()
+}
+
+/// Place of a source in [`SOURCES`].
+fn place_of(source: TimeSource) -> u8 {
+    let place = SOURCES.iter().position(|known| *known == source);
+    place.and_then(|at| u8::try_from(at).ok()).unwrap_or(0)
+}
+
 /// Whether some zone of the world keeps this offset: whole and half hours, and
 /// the few at three quarters.
 fn is_real_offset(offset_min: i32) -> bool {
     let near_half = offset_min % 30 == 0;
     let three_quarters = matches!(offset_min, 345 | 525 | 765 | 825);
     (-12 * 60..=14 * 60).contains(&offset_min) && (near_half || three_quarters)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NOON: i64 = 1_673_438_400_000;
-    const HOUR: i64 = 3_600_000;
-    const FIRM: (TimeSource, Trust) = (TimeSource::CsiStamp, Trust::Firm);
-    const LATER: (TimeSource, Trust) = (TimeSource::SessionId, Trust::Later);
-
-    fn event(line: u64, printed_ms: i64) -> UpdateEvent {
-        UpdateEvent {
-            position: line,
-            printed_at_ms: Some(printed_ms),
-            ..UpdateEvent::default()
-        }
-    }
-
-    fn resolved(clock: &OffsetClock, line: u64) -> Option<i64> {
-        let mut event = event(line, NOON);
-        clock.resolve(&mut event);
-        event.occurred_at_ms
-    }
-
-    #[test]
-    fn an_offset_applies_backwards_and_forwards() {
-        let mut clock = OffsetClock::default();
-        clock.observe(50, NOON, NOON - 8 * HOUR - 300, FIRM);
-        assert_eq!(resolved(&clock, 1), Some(NOON - 8 * HOUR));
-        assert_eq!(resolved(&clock, 99), Some(NOON - 8 * HOUR));
-    }
-
-    #[test]
-    fn a_change_of_zone_holds_from_where_it_was_seen() {
-        let mut clock = OffsetClock::default();
-        clock.observe(10, NOON, NOON + 8 * HOUR, FIRM);
-        clock.observe(20, NOON, NOON - 3 * HOUR - HOUR / 2, FIRM);
-        assert_eq!(resolved(&clock, 15), Some(NOON + 8 * HOUR));
-        assert_eq!(resolved(&clock, 25), Some(NOON - 3 * HOUR - HOUR / 2));
-    }
-
-    #[test]
-    fn evidence_that_fits_no_zone_is_passed_over() {
-        let mut clock = OffsetClock::default();
-        clock.observe(1, NOON, NOON - 7 * 60_000, FIRM);
-        clock.observe(2, NOON, NOON - 15 * 60_000, FIRM);
-        clock.observe(3, NOON, NOON - 15 * HOUR, FIRM);
-        assert_eq!(resolved(&clock, 9), None);
-    }
-
-    #[test]
-    fn vague_evidence_yields_to_firm() {
-        let mut clock = OffsetClock::default();
-        clock.observe(1, NOON, NOON - HOUR - 60_000, LATER);
-        assert_eq!(resolved(&clock, 9), Some(NOON - HOUR));
-        clock.observe(2, NOON, NOON - 2 * HOUR + 10_000, LATER);
-        assert_eq!(resolved(&clock, 9), Some(NOON - HOUR));
-        clock.observe(3, NOON, NOON + 5 * HOUR, FIRM);
-        assert_eq!(resolved(&clock, 1), Some(NOON + 5 * HOUR));
-    }
-
-    #[test]
-    fn a_time_that_the_record_prints_itself_is_left_alone() {
-        let mut clock = OffsetClock::default();
-        clock.observe(1, NOON, NOON - HOUR, FIRM);
-        let mut printed = event(1, NOON);
-        printed.occurred_at_ms = Some(NOON);
-        printed.time_source = TimeSource::Printed;
-        clock.resolve(&mut printed);
-        assert_eq!(printed.occurred_at_ms, Some(NOON));
-    }
 }

@@ -181,6 +181,14 @@ impl TextParser {
         self
     }
 
+    /// Says that the zone of the machine that wrote the log is known: where the
+    /// log proves no offset, none is guessed.
+    #[must_use]
+    pub fn in_known_zone(mut self) -> Self {
+        self.clock.guess_nothing();
+        self
+    }
+
     /// Says that this log follows an archive of this name: `CbsPersist_*` is
     /// named after the moment, in UTC, at which the next file began.
     pub fn follow_archive(&mut self, archive_name: &str) {

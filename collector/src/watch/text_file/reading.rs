@@ -174,7 +174,7 @@ impl FollowedFile {
             None => TextParser::new(kind, origin),
         };
         self.fed = checkpoint.map_or(0, |checkpoint| checkpoint.offset);
-        self.parsing = Parsing::Open(Box::new(parser));
+        self.parsing = Parsing::Open(Box::new(parser.in_known_zone()));
         Ok(true)
     }
 
