@@ -1,86 +1,32 @@
 //! WindowsUpdate.log of Windows 7 and 8.1: tab-separated, with the offset of
 //! local time in the line that starts a process's logging.
 
+mod head;
+
 use kbwatch_proto::event::UpdateEvent;
 use kbwatch_proto::words::{EventResult, Phase, TimeSource};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::head::Head;
 use super::super::clock::Trust;
 use super::super::report::{Anchor, Report, put, text};
 use super::super::split::Line;
 use super::super::{outcome, scan, time};
 use super::{failed_download, reported};
 
-/// A line, taken apart.
-pub(crate) struct Head<'a> {
-    printed_at_ms: Option<i64>,
-    component: &'a [u8],
-    text: &'a [u8],
-}
-
-impl<'a> Head<'a> {
-    /// Takes a line apart; `None` where it is none.
-    pub(crate) fn read(line: &'a [u8]) -> Option<Self> {
-        let (printed_at_ms, rest) = time::legacy_stamp(line.trim_ascii_start())?;
-        let Some(cells) = rest.strip_prefix(b"\t") else {
-            return Self::pasted(printed_at_ms, rest);
-        };
-        let mut cells = cells.splitn(4, |byte| *byte == b'\t');
-        let (_pid, _tid) = (cells.next()?, cells.next()?);
-        Some(Self {
-            printed_at_ms: Some(printed_at_ms),
-            component: cells.next()?.trim_ascii(),
-            text: cells.next().unwrap_or_default().trim_ascii(),
-        })
-    }
-
-    /// What follows the stamp where blanks took the place of tabs.
-    fn pasted(printed_at_ms: i64, rest: &'a [u8]) -> Option<Self> {
-        let (pid, rest) = word(rest);
-        let (tid, rest) = word(rest);
-        let hex = |id: &[u8]| !id.is_empty() && id.iter().all(u8::is_ascii_hexdigit);
-        let (component, rest) = word(rest);
-        (hex(pid) && hex(tid) && !component.is_empty()).then_some(Self {
-            printed_at_ms: Some(printed_at_ms),
-            component,
-            text: rest.trim_ascii(),
-        })
-    }
-
-    /// A record of an excerpt that lost its stamp, if it says that something
-    /// failed.
-    pub(crate) fn bare(line: &'a [u8]) -> Option<Self> {
-        let text = line.trim_ascii();
-        let text = text.strip_prefix(b"> ").unwrap_or(text);
-        let tells = BARE.iter().any(|mark| scan::contains(text, mark));
-        let (component, rest) = word(text);
-        let named = component.iter().all(u8::is_ascii_alphabetic);
-        tells.then_some(Self {
-            printed_at_ms: None,
-            component: if named { component } else { b"" },
-            text: if named { rest.trim_ascii() } else { text },
-        })
-    }
-}
-
-fn word(text: &[u8]) -> (&[u8], &[u8]) {
-    let text = text.trim_ascii_start();
-    text.split_at(scan::lead(text, |byte| !byte.is_ascii_whitespace()).len())
-}
-
-/// What failing records say that no other log says.
-const BARE: [&[u8]; 3] = [
-    b"CBS called Error with 0x",
-    b"failed Searching for update with error 0x",
-    b"WARNING: Exit code = 0x8024",
-];
-
 /// A scan that fails is told by its layers within this time.
 const SAME_SCAN_MS: i64 = 10 * 60_000;
+
+/// The line that stands for all transfers of an update follows the failure of
+/// the last one within this time.
+const SAME_DOWNLOAD_MS: i64 = 60_000;
 
 /// State of reading one legacy log.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct LegacyGrammar {
+    /// Code, wall clock and update id of the last transfer that failed.
+    #[serde(default)]
+    failed_transfer: Option<(u32, i64, String)>,
     /// Code and wall clock of the last scan that failed.
     failed_scan: Option<(u32, i64)>,
 }
@@ -111,7 +57,7 @@ impl LegacyGrammar {
         let event = logging_started(head, &anchor, report)
             .or_else(|| report_event(head, &anchor, report))
             .or_else(|| servicing_failed(head, &anchor, report))
-            .or_else(|| download_failed(head, &anchor, report))
+            .or_else(|| self.download_failed(head, &anchor, report))
             .or_else(|| self.scan_failed(head, &anchor, report));
         match event {
             Some(mut event) => {
@@ -120,6 +66,34 @@ impl LegacyGrammar {
             }
             None => report.counts.unknown += u64::from(!is_of_the_agent(head.component)),
         }
+    }
+
+    /// `BITS job {…} failed, updateId = {…}.200, hr = 0x80190193`, which may be
+    /// tried again; then `Error 0x80190193 occurred while downloading update;
+    /// notifying dependent calls.`, which names no update and is the end.
+    fn download_failed(
+        &mut self,
+        head: &Head<'_>,
+        anchor: &Anchor<'_>,
+        report: &Report<'_>,
+    ) -> Option<UpdateEvent> {
+        let code = failed_download(head.text)?;
+        let now = head.printed_at_ms.unwrap_or_default();
+        if !scan::contains(head.text, b"occurred while downloading update") {
+            let id = scan::after(head.text, b"updateId = ")?;
+            let (guid, _) = scan::guid(id)?;
+            self.failed_transfer = Some((code, now, guid));
+            return None;
+        }
+        let mut event = report.begin(anchor, Phase::Download, outcome::of_code(code));
+        event.hresult = Some(code);
+        if let Some((known, at, guid)) = self.failed_transfer.take()
+            && known == code
+            && (now - at).abs() <= SAME_DOWNLOAD_MS
+        {
+            event.update_guid = guid;
+        }
+        Some(event)
     }
 
     /// `* WARNING: Skipping scan, self-update check returned 0x8024402c`, and
@@ -143,31 +117,13 @@ impl LegacyGrammar {
 }
 
 /// Components of the agent whose many records are known to say nothing more.
+#[rustfmt::skip]
 fn is_of_the_agent(component: &[u8]) -> bool {
     matches!(
         component,
-        b"AU"
-            | b"Agent"
-            | b"COMAPI"
-            | b"CltUI"
-            | b"DnldMgr"
-            | b"DtaStor"
-            | b"EP"
-            | b"EEHndlr"
-            | b"Handler"
-            | b"IdleTmr"
-            | b"Inv"
-            | b"Misc"
-            | b"OfflSnc"
-            | b"PT"
-            | b"Report"
-            | b"SLS"
-            | b"Service"
-            | b"Setup"
-            | b"Shutdwn"
-            | b"WUTask"
-            | b"WuRedir"
-            | b"WuTask"
+        b"AU" | b"Agent" | b"COMAPI" | b"CltUI" | b"DnldMgr" | b"DtaStor" | b"EP" | b"EEHndlr"
+        | b"Handler" | b"IdleTmr" | b"Inv" | b"Misc" | b"OfflSnc" | b"PT" | b"Report" | b"SLS"
+        | b"Service" | b"Setup" | b"Shutdwn" | b"WUTask" | b"WuRedir" | b"WuTask"
     )
 }
 
@@ -228,22 +184,6 @@ fn servicing_failed(
     Some(event)
 }
 
-/// `Error 0x80246007 occurred while downloading update; notifying dependent
-/// calls.`: the line that stands for all transfers of an update.
-fn download_failed(
-    head: &Head<'_>,
-    anchor: &Anchor<'_>,
-    report: &Report<'_>,
-) -> Option<UpdateEvent> {
-    if !scan::contains(head.text, b"occurred while downloading update") {
-        return None;
-    }
-    let code = failed_download(head.text)?;
-    let mut event = report.begin(anchor, Phase::Download, outcome::of_code(code));
-    event.hresult = Some(code);
-    Some(event)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -256,6 +196,27 @@ mod tests {
         assert_eq!(tabs.printed_at_ms, blanks.printed_at_ms);
         assert_eq!((tabs.component, tabs.text), (blanks.component, blanks.text));
         assert!(Head::read(b"2023-01-11 09:00:00:120 and so on").is_none());
+    }
+
+    #[test]
+    fn a_download_that_fails_for_good_is_of_the_update_whose_transfer_failed() {
+        use crate::parse::{FileKind, Origin, TextParser};
+        let origin = Origin {
+            device_id: "pc-1".to_owned(),
+            log: "WindowsUpdate.log".to_owned(),
+        };
+        let id = "21111111-2222-3333-4444-555555555555";
+        let job = format!("WARNING: BITS job {{1}} failed, updateId = {{{id}}}.2, hr = 0x80190193");
+        let end = "Error 0x80190193 occurred while downloading update; notifying dependent calls.";
+        let other = "Error 0x80246007 occurred while downloading update; notifying x";
+        let (mut parser, mut events) = (TextParser::new(FileKind::WuLegacy, origin), vec![]);
+        for text in [&job, &job, end, end, &job, other] {
+            let line = format!("2023-02-15\t06:30:00:123\t1000\t1a2c\tDnldMgr\t{text}\r\n");
+            parser.feed(line.as_bytes(), &mut events);
+        }
+        parser.finish(&mut events);
+        let updates: Vec<&str> = events.iter().map(|event| &*event.update_guid).collect();
+        assert_eq!(updates, [id, "", ""]);
     }
 
     #[test]

@@ -7,6 +7,20 @@ use serde::{Deserialize, Serialize};
 
 const MAX_UPDATES: usize = 128;
 const MAX_THREADS: usize = 64;
+const MAX_DOWNLOADS: usize = 16;
+
+/// A download that fails is told by its layers within this time.
+const SAME_FAILURE_MS: i64 = 60_000;
+
+/// A download that failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct FailedDownload {
+    code: u32,
+    /// Update id; empty where the line names none.
+    guid: String,
+    /// Wall clock of the last line that told it.
+    last_ms: i64,
+}
 
 /// An update that a title was printed for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,14 +48,37 @@ pub(super) struct Thread {
 /// Memory of one log.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Memory {
-    /// Code and wall clock of the last download that failed.
     #[serde(default)]
-    pub(super) failed_download: Option<(u32, i64)>,
+    failed_downloads: VecDeque<FailedDownload>,
     updates: VecDeque<Update>,
     threads: VecDeque<Thread>,
 }
 
 impl Memory {
+    /// Whether this failure was told before. Lines that name no update say again
+    /// what the transfer of one said.
+    pub(super) fn download_fails_again(&mut self, code: u32, guid: &str, now_ms: i64) -> bool {
+        let recent = |told: &FailedDownload| (now_ms - told.last_ms).abs() <= SAME_FAILURE_MS;
+        self.failed_downloads.retain(recent);
+        let same = |told: &&mut FailedDownload| {
+            let is_named = !guid.is_empty() && !told.guid.is_empty();
+            told.code == code && (!is_named || told.guid == guid)
+        };
+        if let Some(told) = self.failed_downloads.iter_mut().find(same) {
+            told.last_ms = now_ms;
+            return true;
+        }
+        if self.failed_downloads.len() == MAX_DOWNLOADS {
+            self.failed_downloads.pop_front();
+        }
+        self.failed_downloads.push_back(FailedDownload {
+            code,
+            guid: guid.to_owned(),
+            last_ms: now_ms,
+        });
+        false
+    }
+
     pub(super) fn update(&self, guid: &str) -> Option<&Update> {
         self.updates.iter().find(|update| update.guid == guid)
     }

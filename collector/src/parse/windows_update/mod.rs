@@ -50,6 +50,26 @@ fn failed_download(text: &[u8]) -> Option<u32> {
     (code & 0x8000_0000 != 0).then_some(code)
 }
 
+/// A failed transfer's line without what the server answered, but for its status
+/// and what it sent: answers name people.
+fn without_headers(line: &str) -> String {
+    let Some(at) = line.find("HTTP/") else {
+        return line.to_owned();
+    };
+    let (mut kept, answer) = (line[..at].to_owned(), &line[at..]);
+    let status = answer.split_ascii_whitespace().take(2);
+    let mut parts: Vec<&str> = status.collect();
+    for name in ["Content-Type: ", "Content-Length: "] {
+        if let Some(value) = answer.find(name) {
+            parts.push(name.trim_ascii_end());
+            let value = answer[value + name.len()..].split_ascii_whitespace().next();
+            parts.extend(value);
+        }
+    }
+    kept.push_str(&parts.join(" "));
+    kept
+}
+
 /// Result of a finished call from its counters.
 fn call_result(text: &[u8]) -> Option<EventResult> {
     let count = |name: &[u8]| scan::after(text, name).and_then(scan::number);
@@ -68,6 +88,17 @@ fn call_result(text: &[u8]) -> Option<EventResult> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_server_s_answer_only_its_kind_is_kept() {
+        let line = "DO download failed, HTTP/1.0 200 OK Set-Cookie: user=zhang Content-Type: \
+            text/html; charset=x Authorization: Basic abc Content-Length: 1979 Via: zhang";
+        assert_eq!(
+            without_headers(line),
+            "DO download failed, HTTP/1.0 200 Content-Type: text/html; Content-Length: 1979"
+        );
+        assert_eq!(without_headers("no answer"), "no answer");
+    }
 
     #[test]
     fn a_failed_download_is_read_in_every_wording() {

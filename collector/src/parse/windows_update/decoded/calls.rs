@@ -7,10 +7,8 @@ use super::super::{call_result, failed_download, phase_of_call};
 use super::{DecodedGrammar, Head, SAME_CALL_MS, client_of};
 use crate::parse::pending::Pending;
 use crate::parse::report::{Report, add_evidence, put, text};
+use crate::parse::windows_update::without_headers;
 use crate::parse::{outcome, scan};
-
-/// A download that fails is told by its layers within this time.
-const SAME_FAILURE_MS: i64 = 60_000;
 
 /// Whether a call's error is one of a call of this phase.
 fn is_of(error: &Pending, phase: Phase) -> bool {
@@ -155,14 +153,15 @@ impl DecodedGrammar {
         let Some(code) = failed_download(head.text) else {
             return false;
         };
+        let id = scan::after(head.text, b"updateId = ");
+        let guid = id.and_then(scan::guid).map_or_else(String::new, |id| id.0);
         let now = head.printed_at_ms;
-        let told = self.memory.failed_download.replace((code, now));
-        if told.is_some_and(|(known, at)| known == code && (now - at).abs() <= SAME_FAILURE_MS) {
+        if self.memory.download_fails_again(code, &guid, now) {
             return true;
         }
         let mut event = self.begin(head, report, Phase::Download, outcome::of_code(code));
         event.hresult = Some(code);
-        let id = scan::after(head.text, b"updateId = ");
+        event.evidence = without_headers(&event.evidence);
         self.name_update(&mut event, id);
         if let Some(kind) = scan::after(head.text, b"Content-Type: ") {
             let kind = scan::lead(kind, |byte| byte.is_ascii_graphic() && byte != b';');
@@ -214,6 +213,25 @@ mod tests {
             .iter()
             .filter(|event| event.result == EventResult::Fail);
         failed.map(|event| event.hresult).collect()
+    }
+
+    #[test]
+    fn every_update_whose_download_fails_is_told_and_once() {
+        let id = |number: u32| format!("{{{number}1111111-2222-3333-4444-555555555555}}");
+        let transfer = |number: u32| {
+            let id = id(number);
+            format!("DO download failed with error 80D05001[Extended: 0], updateId = {id}.200")
+        };
+        let job = format!(
+            "BITS job {} failed, updateId = {}.1, hr = 0x80d05001",
+            id(3),
+            id(4)
+        );
+        let above =
+            "Error 0x80D05001 occurred while downloading update; notifying dependent calls.";
+        let lines = [&transfer(1), above, &transfer(2), above, &transfer(1), &job];
+        assert_eq!(failures(&lines).len(), 3);
+        assert_eq!(failures(&[above, above]).len(), 1);
     }
 
     const START: &str = "* START *   Install ClientId = UpdateOrchestrator";
