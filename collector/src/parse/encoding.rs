@@ -78,9 +78,49 @@ pub(crate) fn console_text(line: &[u8]) -> Cow<'_, str> {
     encoding_rs::WINDOWS_1252.decode(line).0
 }
 
+/// Text of a log that is UTF-8 as a rule: where most of what is not ASCII is
+/// not that, it is a code page. A character that was cut or damaged is not.
+pub(crate) fn log_text(bytes: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return Cow::Borrowed(text);
+    }
+    let (mut sound, mut damaged, mut last) = (0, 0, &bytes[..0]);
+    for chunk in bytes.utf8_chunks() {
+        let further = chunk.valid().bytes().filter(|byte| !byte.is_ascii());
+        sound += further.count();
+        last = chunk.invalid();
+        damaged += last.len();
+    }
+    let is_cut = std::str::from_utf8(last).is_err_and(|error| error.error_len().is_none());
+    if is_cut {
+        damaged -= last.len();
+    }
+    if damaged == 0 || sound > 2 * damaged {
+        return String::from_utf8_lossy(bytes);
+    }
+    console_text(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_log_in_a_code_page_becomes_text_and_a_damaged_one_stays_what_it_is() {
+        let chinese = encoding_rs::GB18030
+            .encode("2023-01 适用于 Windows 10 的累积更新")
+            .0;
+        assert_eq!(log_text(&chinese), "2023-01 适用于 Windows 10 的累积更新");
+        let text = "2023-01 适用于 Windows 10 的累积更新";
+        let bytes = text.as_bytes();
+        assert_eq!(log_text(bytes), text);
+        let cut = log_text(&bytes[..bytes.len() - 1]);
+        assert!(cut.starts_with("2023-01 适用于 Windows 10 的累积更"));
+        let mut damaged = bytes.to_vec();
+        damaged[9] = b'x';
+        assert!(log_text(&damaged).ends_with("用于 Windows 10 的累积更新"));
+        assert_eq!(log_text(b"caf\xe9 au lait"), "caf\u{e9} au lait");
+    }
 
     #[test]
     fn utf_16_is_told_with_and_without_its_mark() {

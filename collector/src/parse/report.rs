@@ -10,6 +10,7 @@ use kbwatch_proto::result_code::ResultCode;
 use kbwatch_proto::words::{EventResult, Phase, SourceKind, TimeSource};
 
 use super::clock::{OffsetClock, Trust};
+use super::encoding::log_text;
 use super::mask::{clip, mask, mask_in_place};
 use super::{Origin, PARSER_VERSION, ParseCounts};
 
@@ -66,7 +67,7 @@ impl Report<'_> {
         event.position = anchor.number;
         let text = &text[..text.len().min(2 * MAX_EVIDENCE_LEN)];
         event.evidence.reserve(text.len() + FURTHER_LINES_LEN);
-        event.evidence.push_str(&lossy(text));
+        event.evidence.push_str(&log_text(text));
         event
     }
 
@@ -140,23 +141,18 @@ pub(crate) fn log_name(name: &str) -> Arc<str> {
 pub(crate) fn add_evidence(event: &mut UpdateEvent, line: &[u8]) {
     if event.evidence.len() < MAX_EVIDENCE_LEN {
         event.evidence.push('\n');
-        event.evidence.push_str(&lossy(line));
+        event.evidence.push_str(&log_text(line));
     }
 }
 
 /// Text of a field; it is masked where its event is handed in.
 pub(crate) fn text(bytes: &[u8]) -> String {
-    let text = lossy(bytes.trim_ascii());
+    let text = log_text(bytes.trim_ascii());
     let is_visible = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_graphic);
     if is_visible(text.as_bytes().first()) && is_visible(text.as_bytes().last()) {
         return text.into_owned();
     }
     text.trim().to_owned()
-}
-
-/// As [`String::from_utf8_lossy`], but quick where nothing is to be replaced.
-fn lossy(bytes: &[u8]) -> Cow<'_, str> {
-    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
 /// Puts a field without a column of its own.

@@ -18,6 +18,7 @@ use kbwatch_proto::words::{EventResult, Phase, TimeSource};
 pub(in crate::parse) use self::client::{is_store_app, meaning, names_store_app};
 pub(crate) use self::evtx::EvtxChunks;
 use self::xml::RawEvent;
+use super::encoding::log_text;
 use super::kind::FileKind;
 use super::report::{Report, log_name, put};
 use super::split::Line;
@@ -26,7 +27,7 @@ use super::{scan, time};
 /// Reads a stretch of bytes that ends with an `<Event>` element. What stands
 /// before its last start is the rest of one that was torn.
 pub(crate) fn read_line(element: &Line<'_>, report: &mut Report<'_>) {
-    let text = String::from_utf8_lossy(element.text);
+    let text = log_text(element.text);
     if let Some(start) = text.rfind("<Event ").max(text.rfind("<Event>")) {
         read_element(&text[start..], report);
     }
