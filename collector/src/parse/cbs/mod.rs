@@ -135,6 +135,8 @@ impl CbsGrammar {
         };
         if !understood && !ordinary::is_ordinary(head.source, head.message) {
             report.counts.unknown += 1;
+            let code = ordinary::stray_code(head.message);
+            report.counts.note_code(code, false);
         }
         // Most records end with no code, or with that of success.
         if head.message.ends_with(b"]") {

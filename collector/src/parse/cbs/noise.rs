@@ -48,7 +48,7 @@ impl CbsGrammar {
     }
 }
 
-fn is_noise(code: u32, message: &[u8]) -> bool {
+pub(super) fn is_noise(code: u32, message: &[u8]) -> bool {
     NOISE
         .iter()
         .any(|(noisy, mark)| *noisy == code && scan::contains(message, mark))

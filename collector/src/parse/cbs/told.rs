@@ -4,6 +4,13 @@ use super::super::{FileKind, Origin, TextParser};
 use kbwatch_proto::event::UpdateEvent;
 use kbwatch_proto::words::{EventResult, Phase, TimeSource};
 
+fn origin() -> Origin {
+    Origin {
+        device_id: "pc-1".to_owned(),
+        log: "CBS.log".to_owned(),
+    }
+}
+
 /// Events of lines of servicing, each behind the head of one second.
 fn told(messages: &[&str]) -> Vec<UpdateEvent> {
     told_behind("CBS    ", messages)
@@ -15,11 +22,7 @@ fn told_by_the_store(messages: &[&str]) -> Vec<UpdateEvent> {
 }
 
 fn told_behind(source: &str, messages: &[&str]) -> Vec<UpdateEvent> {
-    let origin = Origin {
-        device_id: "pc-1".to_owned(),
-        log: "CBS.log".to_owned(),
-    };
-    let (mut parser, mut events) = (TextParser::new(FileKind::Cbs, origin), vec![]);
+    let (mut parser, mut events) = (TextParser::new(FileKind::Cbs, origin()), vec![]);
     for message in messages {
         let line = format!("2023-02-15 06:30:00, Info                  {source}{message}\r\n");
         parser.feed(line.as_bytes(), &mut events);
@@ -209,6 +212,25 @@ fn what_the_file_checker_repairs_is_told_once_a_file() {
     assert_eq!(outline(&events), [repaired; 2]);
     let files: Vec<&str> = events.iter().map(|event| &*event.file).collect();
     assert_eq!(files, ["x.dll", r"C:\Windows\System32\a.dll"]);
+}
+
+#[test]
+fn a_failure_in_a_wording_that_nobody_knows_stands_in_the_ledger() {
+    let (mut parser, mut events) = (TextParser::new(FileKind::Cbs, origin()), vec![]);
+    for message in [
+        "Exec: Package processing ended. PackageId=P~31bf~amd64~~28000.1.1.7; Result=0x800f0985",
+        "WER: Failure report for P result=0x800f0985",
+        "Reporting change end of package P status=0x800f0985",
+        "Exec: Using execution sequence: 180",
+    ] {
+        let line = format!("2023-02-15 06:30:00, Info                  CBS    {message}\r\n");
+        parser.feed(line.as_bytes(), &mut events);
+    }
+    let counts = parser.counts();
+    assert_eq!(
+        (counts.unknown, counts.codes, counts.unknown_codes),
+        (3, 3, 3)
+    );
 }
 
 /// Verdict on package `number` of one session.
