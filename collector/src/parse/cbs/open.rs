@@ -123,16 +123,34 @@ impl CbsGrammar {
         while self.drivers.first().is_some_and(stale) {
             self.drivers.remove(0).close(report);
         }
-        let waited = |verdict: &Pending| now - verdict.born > VERDICT_PATIENCE;
+        // Only of a package that was not refused is something still to be said.
+        let waited = |verdict: &Pending| {
+            let is_open = verdict.event.result == EventResult::Success;
+            now - verdict.born > if is_open { VERDICT_PATIENCE } else { PATIENCE }
+        };
         while self.verdicts.first().is_some_and(waited) {
             close_undecided(self.verdicts.remove(0), report);
         }
     }
 }
 
-/// Keeps verdicts until their session ends; the oldest gives way undecided.
+/// Keeps verdicts until their session ends, of a few sessions at a time; the
+/// oldest give way undecided.
 pub(super) fn push_verdict(open: &mut Vec<Pending>, verdict: Pending, report: &mut Report<'_>) {
-    if open.len() == MAX_VERDICTS {
+    let is_first = |at: &usize| {
+        let id = &open[*at].event.session_id;
+        open[..*at]
+            .iter()
+            .all(|other| other.event.session_id != *id)
+    };
+    let sessions = (0..open.len()).filter(is_first).count();
+    let goes_on = |open: &Pending| open.event.session_id == verdict.event.session_id;
+    if sessions == MAX_OPEN && !open.iter().any(goes_on) {
+        let oldest = open[0].event.session_id.clone();
+        while let Some(at) = open.iter().position(|open| open.event.session_id == oldest) {
+            close_undecided(open.remove(at), report);
+        }
+    } else if open.len() == MAX_VERDICTS {
         close_undecided(open.remove(0), report);
     }
     open.push(verdict);
