@@ -13,6 +13,7 @@ mod evtx;
 mod explain;
 mod gates;
 mod parse;
+mod query;
 mod report;
 mod river;
 mod server;
@@ -46,8 +47,12 @@ struct Arguments {
     only: Option<String>,
     /// Devices of the largest fleet that the cycles are measured over, of 3,000,
     /// 30,000 and 300,000.
-    #[arg(long, default_value_t = 300_000)]
+    #[arg(long, default_value_t = 30_000)]
     devices: u32,
+    /// Events of the largest database that is asked, of 1,000,000, 10,000,000 and
+    /// 100,000,000.
+    #[arg(long, default_value_t = 10_000_000)]
+    events: u64,
     /// Exit with 3 where a floor is missed.
     #[arg(long)]
     strict: bool,
@@ -92,6 +97,10 @@ const LIST: &[(&str, &str)] = &[
     (
         "cycle",
         "a look of the analyzer where little changed, beside a look at everything",
+    ),
+    (
+        "query",
+        "p95 of what pages, API and SQL views are asked, beside the bare events",
     ),
     (
         "analyzer",
@@ -140,6 +149,7 @@ fn measure(name: &str, arguments: &Arguments) -> Option<Result<Measured, Failure
         "journal" => stages::journal(seed, arguments.kafka.as_deref()),
         "store" => stages::store(seed),
         "cycle" => cycle::measure(seed, arguments.devices),
+        "query" => query::measure(seed, arguments.events),
         "river" => river::measure(seed, arguments.kafka.as_deref()),
         _ => return None,
     };

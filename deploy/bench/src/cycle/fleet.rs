@@ -1,6 +1,8 @@
 //! A whole fleet in the tables of ingest, written by the database itself: rows as
 //! the store writes them, millions of them in seconds.
 
+use std::time::{Duration, Instant};
+
 use clickhouse::Client;
 
 use crate::Failure;
@@ -56,6 +58,9 @@ const UPDATES: [Update; 20] = [
     update("KB5022143", Kind::DotNet, "19044", 44),
     update("KB5022729", Kind::DotNet, "19044", 16),
 ];
+
+/// Merges are waited for this long at most.
+const MERGED_WITHIN: Duration = Duration::from_mins(1);
 
 /// Devices of which each slot holds one in a hundred of the fleet: those that
 /// have not tried the newest update begin slot by slot.
@@ -275,6 +280,20 @@ impl Fleet {
             self.devices
         );
         run(&self.client, &sql).await
+    }
+
+    /// Waits until the database has put its new rows where they stay: that is the
+    /// cost of storing, and no look's.
+    pub(crate) async fn rest(&self) -> Result<(), Failure> {
+        let sql = "SELECT count() FROM system.merges WHERE database = currentDatabase()";
+        let deadline = Instant::now() + MERGED_WITHIN;
+        let mut quiet = 0;
+        while quiet < 3 && Instant::now() < deadline {
+            let merging = self.client.query(sql).fetch_one::<u64>().await?;
+            quiet = if merging == 0 { quiet + 1 } else { 0 };
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Ok(())
     }
 
     /// Events that are stored, each counted once.
