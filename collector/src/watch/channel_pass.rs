@@ -57,7 +57,7 @@ pub(crate) struct Taken {
 
 impl ChannelPass {
     /// This process has looked at nothing yet.
-    pub(crate) fn is_first(&self) -> bool {
+    pub(crate) fn is_first(self) -> bool {
         self.looked_at == 0
     }
 
