@@ -97,7 +97,13 @@ impl Plan {
     /// Settings of someone with a certificate of this role, whose files lie in
     /// `home`; no log is read.
     pub(crate) fn collector(&self, id: &str, role: EnrollRole, home: &Path) -> CollectorConfig {
-        let [cert, key, ca] = pki::enroll(&self.data, id, role, home).unwrap();
+        let file = |name: String| home.join(name);
+        let cert = file(format!("{id}.pem"));
+        let (key, ca) = (file(format!("{id}.key")), file("ca.pem".to_owned()));
+        // A device that was there before keeps its certificate.
+        if !cert.exists() {
+            pki::enroll(&self.data, id, role, home).unwrap();
+        }
         CollectorConfig {
             gateway: format!("https://localhost:{}", self.gateway),
             tls: Some(TlsConfig {

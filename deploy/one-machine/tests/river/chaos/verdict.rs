@@ -141,10 +141,11 @@ async fn stale(client: &Client, devices: u64) -> Vec<String> {
     stale
 }
 
-const CODES_ANEW: &str = "(SELECT assumeNotNull(hresult) AS hresult, phase, result, kb,
-        min(printed_at) AS first_seen_at, max(printed_at) AS last_seen_at,
-        uniqCombined64(toString(device_id)) AS devices
-     FROM update_events FINAL WHERE hresult IS NOT NULL AND NOT noise
+const CODES_ANEW: &str = "(SELECT assumeNotNull(e.hresult) AS hresult, e.phase AS phase,
+        e.result AS result, e.kb AS kb,
+        min(e.printed_at) AS first_seen_at, max(e.printed_at) AS last_seen_at,
+        uniqCombined64(toString(e.device_id)) AS devices
+     FROM update_events AS e FINAL WHERE e.hresult IS NOT NULL AND NOT e.noise
      GROUP BY hresult, phase, result, kb)";
 
 /// How every device stands: outcome, number of attempts, and the events that

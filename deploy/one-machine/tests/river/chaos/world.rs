@@ -178,7 +178,7 @@ impl World {
     fn device(&self, device_id: &str, state: &Path) -> Process {
         let own = self.folder().join(device_id);
         let made = self.authority.device(device_id).unwrap();
-        let (cert, key) = made.write(&own, device_id).unwrap();
+        let (cert, key) = made.replace(&own, device_id).unwrap();
         let facts = own.join("facts.json");
         std::fs::write(
             &facts,
