@@ -89,8 +89,8 @@ pub(crate) struct Migrate {
 
 #[derive(Debug, Args)]
 pub(crate) struct Rebuild {
-    /// Compares only: exit code 0 where the derived tables are as they should be,
-    /// 2 where they are not.
+    /// Compares only: exit code 2 where the derived tables lack something, else 0.
+    /// That they know more comes by itself, where a record is read anew more fully.
     #[arg(long)]
     pub(crate) check: bool,
     #[command(flatten)]

@@ -22,20 +22,37 @@ fn recomputed(devices: &str, events: &str) -> String {
     )
 }
 
-/// Codes of which the table says something else than the events do.
+/// How the table differs from what the events say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clickhouse::Row, serde::Deserialize)]
+pub struct Difference {
+    /// Codes of which it knows less than the events do. That never comes by itself.
+    pub missing: u64,
+    /// Codes of which it knows more: rows were removed by hand, or a record was
+    /// read anew more fully, and what its first reading said stays counted.
+    pub beyond: u64,
+}
+
+/// Compares the table with what the events say.
 ///
 /// # Errors
 /// What ClickHouse said.
-pub async fn differing(client: &Client) -> Result<u64, Error> {
+pub async fn differing(client: &Client) -> Result<Difference, Error> {
     let seen = "SELECT hresult, phase, result, kb, first_seen_at, last_seen_at, devices
         FROM v_codes_seen";
     let told = recomputed("uniqCombined64", "true");
+    // Of a code that one of them does not know, it knows no device.
+    let less = |one: &str, other: &str| {
+        format!(
+            "SELECT count() FROM ({one}) AS a
+             LEFT JOIN (SELECT *, 1 AS is_there FROM ({other})) AS b
+                 USING (hresult, phase, result, kb)
+             WHERE b.is_there = 0 OR b.devices < a.devices OR b.first_seen_at > a.first_seen_at
+                OR b.last_seen_at < a.last_seen_at"
+        )
+    };
+    let (missing, beyond) = (less(&told, seen), less(seen, &told));
     let asked = format!(
-        "SELECT uniqExact((hresult, phase, result, kb)) FROM (
-             SELECT * FROM ({seen} EXCEPT DISTINCT {told})
-             UNION ALL
-             SELECT * FROM ({told} EXCEPT DISTINCT {seen})
-         )"
+        "SELECT assumeNotNull(({missing})) AS missing, assumeNotNull(({beyond})) AS beyond"
     );
     client.query(&asked).fetch_one().await
 }

@@ -41,13 +41,17 @@ pub(crate) async fn rebuild(check: bool, config: &IngestConfig) -> Outcome {
     }
     let client = config.clickhouse.client();
     let different = differing(&client).await?;
-    let mut text = format!("codes_seen: {different} codes differ from update_events\n");
+    let mut text = format!(
+        "codes_seen: of {} codes it knows less than update_events, of {} it knows more (removed \
+         rows, earlier readings)\n",
+        different.missing, different.beyond
+    );
     if !check {
         let codes = make_anew(&client).await?;
         text = format!("{text}codes_seen: made anew with {codes} codes\n");
     }
     std::io::stdout().write_all(text.as_bytes())?;
-    if check && different > 0 {
+    if check && different.missing > 0 {
         return Err(Box::new(ToDo));
     }
     Ok(())
