@@ -18,8 +18,8 @@ use crate::facts::{Facts, Words};
 use crate::view::{CauseCandidate, Exonerated};
 use cleared::exonerate;
 use leaves::{Item, Leaf, Leaves};
-pub(crate) use ratio::Fourfold;
 use ratio::mantel_haenszel;
+pub(crate) use ratio::{Fourfold, Ratio};
 use search::{Asked, Found, search};
 
 /// Facts that name a device rather than describe it.

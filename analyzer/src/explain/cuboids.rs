@@ -2,22 +2,19 @@
 
 use std::collections::HashMap;
 
-use super::nature::{factor, natural_spread};
+use super::nature::natural_spread;
 use super::ripple::Voice;
+use super::sums::Sums;
 use super::table::Table;
 
 /// Attribute and value, by number.
 pub(super) type Item = (usize, usize);
 
+/// Of attributes with more values, only those are paired that could hold a cause.
+const FEW_VALUES: usize = 64;
+
 /// Pairs that are refined to triples, at most.
 const WIDEST: usize = 400;
-
-/// Most items of a combination.
-const MAX_ITEMS: usize = 3;
-
-/// Values differ by nature, from the comparison or within the table: a cause is
-/// judged by what it adds to so many times that spread.
-const NATURAL: f64 = 1.5;
 
 /// Weighted sums over leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -26,12 +23,12 @@ pub(super) struct Sum {
     pub(super) expected: f64,
     /// The same over those leaves alone that fail more than all do: no part of
     /// the set can say more than these.
-    high_failed: f64,
-    high_expected: f64,
+    pub(super) high_failed: f64,
+    pub(super) high_expected: f64,
 }
 
 impl Sum {
-    fn add(&mut self, voice: &Voice, overall: f64) {
+    pub(super) fn add(&mut self, voice: &Voice, overall: f64) {
         let (failed, expected) = (voice.failed * voice.weight, voice.expected * voice.weight);
         self.failed += failed;
         self.expected += expected;
@@ -42,26 +39,52 @@ impl Sum {
     }
 }
 
+impl Sum {
+    pub(super) fn less(&self, other: &Self) -> Self {
+        Self {
+            failed: (self.failed - other.failed).max(0.0),
+            expected: (self.expected - other.expected).max(0.0),
+            ..*self
+        }
+    }
+}
+
+/// What makes a cell worth looking at.
+pub(super) struct Asked {
+    /// By score and number of items.
+    pub(super) worth: fn(f64, usize) -> f64,
+    /// Score beyond the logarithm of what was tried.
+    pub(super) chance: f64,
+}
+
+/// Cells that were looked at, and how many could have been.
+pub(super) struct Tried {
+    pub(super) cells: Vec<Cell>,
+    pub(super) number: f64,
+}
+
 /// A combination and what it holds.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Cell {
     /// In order of attributes.
     pub(super) items: Vec<Item>,
     pub(super) sum: Sum,
-    /// Log likelihood ratio of "the inside differs" over "all alike".
+    /// Log likelihood ratio of "the inside differs" over "it does not".
     pub(super) score: f64,
 }
 
 /// The leaves that are searched.
 pub(super) struct Field<'a> {
     pub(super) table: &'a Table,
-    voices: &'a [Voice],
+    pub(super) voices: &'a [Voice],
     rows: Vec<usize>,
-    whole: Sum,
+    pub(super) whole: Sum,
     pub(super) overall: f64,
     /// How far single values differ from each other by nature, as the spread of
     /// the logarithm of their factors.
-    natural: f64,
+    pub(super) natural: f64,
+    /// By attribute and value.
+    pub(super) singles: Vec<Vec<Sum>>,
 }
 
 impl<'a> Field<'a> {
@@ -88,129 +111,177 @@ impl<'a> Field<'a> {
             whole,
             overall,
             natural: 0.0,
+            singles: Vec::new(),
         };
+        let sizes = table.attributes.iter().map(|a| a.values.len());
+        let mut singles: Vec<Vec<Sum>> = sizes.map(|size| vec![Sum::default(); size]).collect();
+        for (column, singles) in table.columns.iter().zip(&mut singles) {
+            for row in &field.rows {
+                let value = column.get(*row).and_then(|value| singles.get_mut(*value));
+                if let Some((sum, voice)) = value.zip(voices.get(*row)) {
+                    sum.add(voice, overall);
+                }
+            }
+        }
+        field.singles = singles;
         field.natural = natural_spread(&field);
         field
     }
 
-    /// Every cell that fails more than the rest: all single values and pairs,
-    /// and those triples that could be better than `worth` of what is there.
-    pub(super) fn cells(&self, worth: impl Fn(&Cell) -> f64) -> Vec<Cell> {
-        let attributes = self.table.columns.len();
-        let mut cells: Vec<Cell> = Vec::new();
-        for a in 0..attributes {
-            self.sum_up(&[a], &mut cells);
-        }
-        let singles = cells.len();
-        for a in 0..attributes {
-            for b in a + 1..attributes {
-                self.sum_up(&[a, b], &mut cells);
+    /// Cells that fail more than the rest: all single values, and of pairs and
+    /// triples those that could be better than what is there, and convince.
+    pub(super) fn cells(&self, asked: &Asked) -> Tried {
+        let mut tried = Tried {
+            cells: Vec::new(),
+            number: self.combinations(),
+        };
+        for (attribute, singles) in self.singles.iter().enumerate() {
+            for (value, sum) in singles.iter().enumerate() {
+                self.add(vec![(attribute, value)], *sum, &mut tried.cells);
             }
         }
-        let best = cells.iter().map(&worth).fold(0.0, f64::max);
-        let mut promising: Vec<(f64, usize)> = cells
+        let worth = |cell: &Cell| (asked.worth)(cell.score, cell.items.len());
+        let best = tried.cells.iter().map(worth).fold(0.0, f64::max);
+        let least = asked.chance + tried.number.ln();
+        let open = |singles: &Vec<Sum>| {
+            let few = singles.len() <= FEW_VALUES;
+            let hopeful = |sum: &Sum| {
+                let at_best = self.at_best(sum);
+                few || (at_best >= least && at_best > best)
+            };
+            singles.iter().map(hopeful).collect()
+        };
+        let open: Vec<Vec<bool>> = self.singles.iter().map(open).collect();
+        let singles = tried.cells.len();
+        for a in 0..open.len() {
+            for b in a + 1..open.len() {
+                self.pairs((a, b), &open, &mut tried.cells);
+            }
+        }
+        let mut best = tried.cells.iter().map(worth).fold(0.0, f64::max);
+        let mut pairs: Vec<(f64, Vec<Item>)> = tried
+            .cells
             .iter()
-            .enumerate()
             .skip(singles)
-            .map(|(at, cell)| (self.at_best(&cell.sum), at))
+            .map(|cell| (self.at_best(&cell.sum), cell.items.clone()))
             .filter(|(at_best, _)| *at_best > best)
             .collect();
-        promising.sort_by(|a, b| b.0.total_cmp(&a.0));
-        promising.truncate(WIDEST);
-        let pairs: Vec<Vec<Item>> = promising
-            .iter()
-            .filter_map(|(_, at)| cells.get(*at).map(|cell| cell.items.clone()))
-            .collect();
-        for pair in &pairs {
-            self.refine(pair, &mut cells);
+        pairs.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let mut held: HashMap<Item, Vec<usize>> = HashMap::new();
+        for (at_best, pair) in pairs.iter().take(WIDEST) {
+            if *at_best <= best {
+                break;
+            }
+            let before = tried.cells.len();
+            self.refine(pair, &mut held, &mut tried.cells);
+            let new = tried.cells.iter().skip(before);
+            tried.number += new.clone().map(|_| 1.0).sum::<f64>();
+            best = new.map(worth).fold(best, f64::max);
         }
-        cells
+        tried
     }
 
-    /// Cells of one cuboid.
-    fn sum_up(&self, cuboid: &[usize], cells: &mut Vec<Cell>) {
-        for (items, sum) in self.sums(cuboid) {
-            if let Some(score) = self.score(&sum, items.len()) {
-                cells.push(Cell { items, sum, score });
-            }
+    /// Single values and pairs that there can be; about half of them fail more
+    /// than the rest does.
+    fn combinations(&self) -> f64 {
+        let sizes: Vec<usize> = self.singles.iter().map(Vec::len).collect();
+        let mut number = sizes.iter().sum::<usize>();
+        for (at, size) in sizes.iter().enumerate() {
+            let pairs = sizes.iter().skip(at + 1);
+            number += pairs
+                .map(|other| (size * other).min(self.rows.len()))
+                .sum::<usize>();
+        }
+        (0.5 * f64::from(u32::try_from(number).unwrap_or(u32::MAX))).max(1.0)
+    }
+
+    fn add(&self, items: Vec<Item>, sum: Sum, cells: &mut Vec<Cell>) {
+        let score = self.score(&sum, &items);
+        if let Some(score) = score.filter(|_| self.table.named(&items)) {
+            cells.push(Cell { items, sum, score });
         }
     }
 
-    /// Sums of one cuboid.
-    pub(super) fn sums(&self, cuboid: &[usize]) -> Vec<(Vec<Item>, Sum)> {
-        let sizes: Vec<usize> = cuboid
-            .iter()
-            .filter_map(|a| self.table.attributes.get(*a))
-            .map(|attribute| attribute.values.len())
-            .collect();
-        let columns: Vec<&Vec<usize>> = cuboid
-            .iter()
-            .filter_map(|a| self.table.columns.get(*a))
-            .collect();
-        let key = |row: usize| {
-            let values = columns.iter().zip(&sizes);
-            values.fold(0, |key, (column, size)| {
-                key * size + column.get(row).copied().unwrap_or_default()
-            })
+    /// The pairs of two attributes' open values.
+    fn pairs(&self, (a, b): (usize, usize), open: &[Vec<bool>], cells: &mut Vec<Cell>) {
+        let ((Some(left), Some(right)), (Some(open_left), Some(open_right))) = (
+            (self.table.columns.get(a), self.table.columns.get(b)),
+            (open.get(a), open.get(b)),
+        ) else {
+            return;
         };
-        let voiced = self
-            .rows
-            .iter()
-            .filter_map(|row| Some((key(*row), self.voices.get(*row)?)));
-        let possible = sizes.iter().product::<usize>();
-        let mut keyed: Vec<(usize, Sum)> = Vec::new();
-        if possible <= 4 * self.rows.len() + 1_024 {
-            let mut sums = vec![Sum::default(); possible];
-            for (key, voice) in voiced {
-                if let Some(sum) = sums.get_mut(key) {
-                    sum.add(voice, self.overall);
-                }
-            }
-            let held = |(_, sum): &(usize, Sum)| sum.expected > 0.0;
-            keyed.extend(sums.into_iter().enumerate().filter(held));
-        } else {
-            let mut sums: HashMap<usize, Sum> = HashMap::new();
-            for (key, voice) in voiced {
-                sums.entry(key).or_default().add(voice, self.overall);
-            }
-            keyed.extend(sums);
-            keyed.sort_unstable_by_key(|(key, _)| *key);
+        if !open_left.contains(&true) || !open_right.contains(&true) {
+            return;
         }
-        let items = |mut key: usize| {
-            let mut items: Vec<Item> = Vec::with_capacity(cuboid.len());
-            for (attribute, size) in cuboid.iter().zip(&sizes).rev() {
-                items.push((*attribute, key % size));
-                key /= size;
-            }
-            items.reverse();
-            items
+        let number = |open: &[bool]| {
+            let mut next = 0;
+            let number = |open: &bool| {
+                next += usize::from(*open);
+                open.then(|| next - 1)
+            };
+            open.iter().map(number).collect::<Vec<_>>()
         };
-        keyed
-            .into_iter()
-            .map(|(key, sum)| (items(key), sum))
-            .collect()
+        let (left_number, right_number) = (number(open_left), number(open_right));
+        let values = |numbers: &[Option<usize>]| {
+            let open = numbers.iter().enumerate();
+            open.filter_map(|(value, number)| number.map(|_| value))
+                .collect::<Vec<_>>()
+        };
+        let (left_values, right_values) = (values(&left_number), values(&right_number));
+        let width = right_values.len();
+        let mut sums = Sums::new(left_values.len() * width, self.rows.len());
+        for row in &self.rows {
+            let at =
+                |column: &[usize], numbers: &[Option<usize>]| *numbers.get(*column.get(*row)?)?;
+            let (Some(x), Some(y)) = (at(left, &left_number), at(right, &right_number)) else {
+                continue;
+            };
+            if let Some(voice) = self.voices.get(*row) {
+                sums.add(x * width + y, voice, self.overall);
+            }
+        }
+        for (key, sum) in sums.held() {
+            let (x, y) = (left_values.get(key / width), right_values.get(key % width));
+            if let Some((x, y)) = x.zip(y) {
+                self.add(vec![(a, *x), (b, *y)], sum, cells);
+            }
+        }
     }
 
     /// The triples within a pair.
-    fn refine(&self, pair: &[Item], cells: &mut Vec<Cell>) {
-        let inside = self.inside(pair);
+    fn refine(&self, pair: &[Item], held: &mut HashMap<Item, Vec<usize>>, cells: &mut Vec<Cell>) {
+        let expected = |(attribute, value): &Item| {
+            let single = self.singles.get(*attribute).and_then(|s| s.get(*value));
+            single.map_or(0.0, |single| single.expected)
+        };
+        let Some(rarer) = pair
+            .iter()
+            .min_by(|a, b| expected(a).total_cmp(&expected(b)))
+        else {
+            return;
+        };
+        let rows = held.entry(*rarer).or_insert_with(|| self.inside(&[*rarer]));
+        let inside: Vec<usize> = rows
+            .iter()
+            .copied()
+            .filter(|row| has(self.table, *row, pair))
+            .collect();
         for (attribute, column) in self.table.columns.iter().enumerate() {
             if pair.iter().any(|(of, _)| *of == attribute) {
                 continue;
             }
-            let mut sums: HashMap<usize, Sum> = HashMap::new();
+            let values = self.singles.get(attribute).map_or(0, Vec::len);
+            let mut sums = Sums::new(values, inside.len());
             for row in &inside {
                 if let Some((value, voice)) = column.get(*row).zip(self.voices.get(*row)) {
-                    sums.entry(*value).or_default().add(voice, self.overall);
+                    sums.add(*value, voice, self.overall);
                 }
             }
-            for (value, sum) in sums {
-                if let Some(score) = self.score(&sum, MAX_ITEMS) {
-                    let mut items = pair.to_vec();
-                    items.push((attribute, value));
-                    items.sort_unstable();
-                    cells.push(Cell { items, sum, score });
-                }
+            for (value, sum) in sums.held() {
+                let mut items = pair.to_vec();
+                items.push((attribute, value));
+                items.sort_unstable();
+                self.add(items, sum, cells);
             }
         }
     }
@@ -219,48 +290,6 @@ impl<'a> Field<'a> {
     pub(super) fn inside(&self, items: &[Item]) -> Vec<usize> {
         let rows = self.rows.iter().copied();
         rows.filter(|row| has(self.table, *row, items)).collect()
-    }
-
-    /// Log likelihood ratio of "the inside differs by more than nature does" over
-    /// "it does not"; none where it does not.
-    fn score(&self, inside: &Sum, items: usize) -> Option<f64> {
-        self.apart(inside.failed, inside.expected, items)
-    }
-
-    /// What a part of the set could score at most, about.
-    fn at_best(&self, inside: &Sum) -> f64 {
-        let high = self.apart(inside.high_failed, inside.high_expected, MAX_ITEMS);
-        high.unwrap_or_default()
-    }
-
-    fn apart(&self, failed: f64, expected: f64, items: usize) -> Option<f64> {
-        let rest_failed = (self.whole.failed - failed).max(0.0);
-        let rest_expected = self.whole.expected - expected;
-        if expected <= 0.0 || rest_expected <= 1e-9 * self.whole.expected {
-            return None;
-        }
-        let root = f64::from(u32::try_from(items).unwrap_or(1)).sqrt();
-        let natural = (NATURAL * self.natural * root).exp();
-        let own = |failed: f64, expected: f64| {
-            if failed > 0.0 {
-                failed * (failed / expected).ln()
-            } else {
-                0.0
-            }
-        };
-        let higher = failed * rest_expected > natural * rest_failed * expected;
-        higher.then(|| {
-            let apart = own(failed, expected) + own(rest_failed, rest_expected);
-            let alike = own(self.whole.failed, rest_expected + natural * expected);
-            apart - alike - failed * natural.ln()
-        })
-    }
-
-    /// Factor inside over factor outside.
-    pub(super) fn lift(&self, inside: &Sum) -> f64 {
-        let rest_failed = (self.whole.failed - inside.failed).max(0.0);
-        let rest_expected = (self.whole.expected - inside.expected).max(0.0);
-        factor(inside.failed, inside.expected) / factor(rest_failed, rest_expected)
     }
 }
 

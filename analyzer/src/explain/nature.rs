@@ -18,9 +18,8 @@ const MEDIAN_SQUARE: f64 = 0.455;
 /// not count.
 pub(super) fn natural_spread(field: &Field<'_>) -> f64 {
     let mut strays: Vec<f64> = Vec::new();
-    for attribute in 0..field.table.columns.len() {
-        let sums = field.sums(&[attribute]);
-        let known = sums.iter().map(|(_, sum)| sum);
+    for sums in &field.singles {
+        let known = sums.iter();
         let known = known.filter(|sum| sum.expected * field.overall >= TELLS_FROM);
         let mut logs: Vec<(f64, f64)> = known
             .map(|sum| {

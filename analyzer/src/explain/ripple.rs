@@ -9,20 +9,23 @@
 //! by a share of themselves. With that spread, estimated from the median leaf so
 //! that the cause itself does not count, the variance of a leaf is
 //! expected + error of the forecast + spread² · expected², and its weight is
-//! what counting alone would give, divided by that. A leaf of a million viewers
+//! what counting alone would give, divided by that. Where the whole table fails
+//! some times as often, expected is so many times more, and so are error and
+//! spread: the luck of a usual count is no cause. A leaf of a million viewers
 //! then outvotes a leaf of a hundred, but not ten thousand of them.
 
 use super::table::{Counts, Table};
+use super::usual::{Usual, usual};
 
 /// A leaf strays from its forecast by this share of itself at least.
 const LEAST_SPREAD: f64 = 0.05;
 
+/// A forecast errs by this share of what the whole table's comparison allows at
+/// least: what leaves learn from each other errs for all of them together.
+const LEAST_ERROR: f64 = 0.5;
+
 /// Largest spread that is believed.
 const MOST_SPREAD: f64 = 2.0;
-
-/// Failures that the whole table's rate adds to a leaf's comparison: a leaf that
-/// never failed in a short time may fail all the same.
-const PRIOR_FAILURES: f64 = 0.5;
 
 /// Leaves with fewer expected failures say nothing about the spread.
 const TELLS_FROM: f64 = 3.0;
@@ -51,31 +54,32 @@ pub(super) fn voices(table: &Table) -> Vec<Voice> {
         all.add(*counts);
     }
     let overall = (all.failed + 0.5) / (all.total + 1.0);
-    let usual = (all.usual_failed + 0.5) / (all.usual_total + 1.0);
-    let forecast = |counts: &Counts| {
-        if !table.compares {
-            return (overall * counts.total, 0.0);
-        }
-        let prior = PRIOR_FAILURES / usual;
-        let known = counts.usual_total + prior;
-        let rate = (counts.usual_failed + PRIOR_FAILURES) / known;
-        let expected = rate * counts.total;
-        (expected, expected * counts.total / known)
+    let voice = |counts: &Counts, expected: f64, error: f64| Voice {
+        failed: counts.failed,
+        expected,
+        error,
+        weight: 1.0,
     };
-    let voice = |counts: &Counts| {
-        let (expected, error) = forecast(counts);
-        Voice {
-            failed: counts.failed,
-            expected,
-            error,
-            weight: 1.0,
-        }
+    if !table.compares {
+        let alone = |counts: &Counts| voice(counts, overall * counts.total, 0.0);
+        return table.counts.iter().map(alone).collect();
+    }
+    let least = (all.total + 1.0) / (all.usual_total + 1.0);
+    let compared = |(counts, usual): (&Counts, Usual)| {
+        let expected = usual.rate * counts.total;
+        let error = (counts.total / usual.trials).max(LEAST_ERROR * least);
+        voice(counts, expected, expected * error)
     };
-    table.counts.iter().map(voice).collect()
+    table
+        .counts
+        .iter()
+        .zip(usual(table))
+        .map(compared)
+        .collect()
 }
 
 /// Sets the weights, given the factor by which each leaf's rate is changed.
-pub(super) fn weigh(voices: &mut [Voice], factors: &[f64]) {
+pub(super) fn weigh(voices: &mut [Voice], factors: &[f64], common: f64) {
     let telling = voices.iter().zip(factors).filter_map(|(voice, factor)| {
         let mean = voice.expected * factor;
         let counting = mean + voice.error * factor * factor;
@@ -88,7 +92,7 @@ pub(super) fn weigh(voices: &mut [Voice], factors: &[f64]) {
     for voice in voices {
         let relative = spread * spread * voice.expected;
         let error = voice.error / voice.expected.max(1e-12);
-        voice.weight = 1.0 / (1.0 + error + relative);
+        voice.weight = 1.0 / (1.0 + common * (error + relative));
     }
 }
 
@@ -147,7 +151,7 @@ mod tests {
     fn a_leaf_weighs_less_the_more_leaves_stray() {
         let weight = |share: f64| {
             let mut voices = straying(share);
-            weigh(&mut voices, &[1.0; 41]);
+            weigh(&mut voices, &[1.0; 41], 1.0);
             voices[5].weight
         };
         assert!(weight(0.0) > 0.75, "{}", weight(0.0));

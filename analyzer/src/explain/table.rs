@@ -65,6 +65,18 @@ pub(super) struct Table {
     pub(super) compares: bool,
 }
 
+impl Table {
+    /// Whether all values of a combination have a name: an empty one names nothing.
+    pub(super) fn named(&self, items: &[(usize, usize)]) -> bool {
+        items.iter().all(|(attribute, value)| {
+            let values = self.attributes.get(*attribute).map(|a| &a.values);
+            values
+                .and_then(|values| values.get(*value))
+                .is_some_and(|name| !name.is_empty())
+        })
+    }
+}
+
 /// Where the columns of a table are.
 struct Header {
     counted: [Option<usize>; 4],
@@ -76,7 +88,12 @@ impl Header {
         let column = |name: &str| header.iter().position(|column| column == name);
         let failed = column("failed").ok_or(ExplainError::Column("failed"))?;
         let total = column("total").ok_or(ExplainError::Column("total"))?;
-        let usual = column("usual_failed").zip(column("usual_total"));
+        let usual = match (column("usual_failed"), column("usual_total")) {
+            (Some(failed), Some(total)) => Some((failed, total)),
+            (None, None) => None,
+            (None, _) => return Err(ExplainError::Column("usual_failed")),
+            (_, None) => return Err(ExplainError::Column("usual_total")),
+        };
         let counted = [
             Some(failed),
             Some(total),

@@ -1,9 +1,15 @@
 //! Draws one table of a family: leaves, usual rates, causes that can be seen, and
 //! what happened.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::dice::Dice;
 use super::families::Family;
 use super::table::{Leaf, Pattern, Table};
+
+/// Beyond so many possible leaves, so many are drawn.
+const MANY: usize = 2_000_000;
+const FEW: usize = 6_000;
 
 /// One table of a family.
 pub(crate) fn draw(family: &Family, seed: u64) -> Table {
@@ -65,6 +71,7 @@ fn try_draw(family: &Family, dice: &mut Dice) -> Option<Table> {
         return None;
     }
     happen(family, &mut table, (&rates, &lifts), &world, dice);
+    disturb(family, &mut table, &lifts, dice);
     table.truth = lifts.into_iter().map(|(pattern, _)| pattern).collect();
     Some(table)
 }
@@ -88,23 +95,14 @@ fn populate(family: &Family, sizes: &[usize], dice: &mut Dice) -> Vec<Leaf> {
         })
         .collect();
     let mut leaves = Vec::new();
-    let all: usize = sizes.iter().product();
-    for number in 0..all {
-        if !dice.chance(density) {
-            continue;
-        }
-        let mut rest = number;
+    for values in chosen(sizes, &popular, density, dice) {
         let mut weight = dice.weibull(shape);
-        let mut values: Vec<usize> = Vec::with_capacity(sizes.len());
-        for (at, size) in sizes.iter().enumerate() {
-            let value = rest % size;
-            rest /= size;
-            weight *= popular[at][value];
-            let alone = at > 0 && values.last() != Some(&partner[at][value]);
-            if alone {
+        for (at, value) in values.iter().enumerate() {
+            weight *= popular[at][*value];
+            let before = at.checked_sub(1).and_then(|at| values.get(at));
+            if before.is_some_and(|before| *before != partner[at][*value]) {
                 weight *= 1.0 - family.follows;
             }
-            values.push(value);
         }
         leaves.push(Leaf {
             values,
@@ -114,6 +112,13 @@ fn populate(family: &Family, sizes: &[usize], dice: &mut Dice) -> Vec<Leaf> {
             usual_total: 0.0,
         });
     }
+    if family.giant > 0.0 {
+        let sum: f64 = leaves.iter().map(|leaf| leaf.total).sum();
+        let giant = dice.below(leaves.len().max(1));
+        if let Some(leaf) = leaves.get_mut(giant) {
+            leaf.total = sum * family.giant / (1.0 - family.giant);
+        }
+    }
     let sum: f64 = leaves.iter().map(|leaf| leaf.total).sum();
     let total = dice.log_between(family.total.0, family.total.1);
     for leaf in &mut leaves {
@@ -121,6 +126,40 @@ fn populate(family: &Family, sizes: &[usize], dice: &mut Dice) -> Vec<Leaf> {
     }
     leaves.retain(|leaf| leaf.total > 0.0);
     leaves
+}
+
+/// Which leaves there are: each with the chance of `density`; popular values
+/// where there are too many leaves to ask each.
+fn chosen(sizes: &[usize], popular: &[Vec<f64>], density: f64, dice: &mut Dice) -> Vec<Vec<usize>> {
+    let all: usize = sizes.iter().product();
+    if all <= MANY {
+        let mut leaves = Vec::new();
+        for number in 0..all {
+            if dice.chance(density) {
+                let mut rest = number;
+                let value = |size: &usize| {
+                    let value = rest % size;
+                    rest /= size;
+                    value
+                };
+                leaves.push(sizes.iter().map(value).collect());
+            }
+        }
+        return leaves;
+    }
+    let mut leaves: BTreeSet<Vec<usize>> = BTreeSet::new();
+    for _ in 0..FEW {
+        let value = |popular: &Vec<f64>| {
+            let mut left = dice.unit() * popular.iter().sum::<f64>();
+            let at = popular.iter().position(|share| {
+                left -= share;
+                left < 0.0
+            });
+            at.unwrap_or(0)
+        };
+        leaves.insert(popular.iter().map(value).collect());
+    }
+    leaves.into_iter().collect()
 }
 
 fn usual_rates(family: &Family, table: &Table, overall: f64, dice: &mut Dice) -> Vec<f64> {
@@ -202,15 +241,31 @@ fn can_be_seen(
         shorter.remove(out);
         shorter
     });
-    let singles = (0..table.attributes).flat_map(|attribute| {
-        let values = table.leaves.iter().map(move |leaf| leaf.values[attribute]);
-        let values: std::collections::BTreeSet<usize> = values.collect();
-        values
-            .into_iter()
-            .map(move |value| Pattern::from([(attribute, value)]))
-    });
-    let mut others = shorter.chain(singles).filter(|other| other != pattern);
-    others.all(|other| table.overlap(pattern, &other) < 0.8)
+    let mut others = shorter.filter(|other| other != pattern);
+    others.all(|other| table.overlap(pattern, &other) < 0.8) && no_value_is_like(table, pattern)
+}
+
+/// Whether no single value holds nearly what `pattern` does.
+fn no_value_is_like(table: &Table, pattern: &Pattern) -> bool {
+    let inside: Vec<bool> = table.leaves.iter().map(|l| l.matches(pattern)).collect();
+    let held: f64 = table
+        .leaves
+        .iter()
+        .zip(&inside)
+        .map(|(leaf, inside)| if *inside { leaf.total } else { 0.0 })
+        .sum();
+    (0..table.attributes).all(|attribute| {
+        let mut sums: BTreeMap<usize, (f64, f64)> = BTreeMap::new();
+        for (leaf, inside) in table.leaves.iter().zip(&inside) {
+            let sum = sums.entry(leaf.values[attribute]).or_default();
+            sum.0 += leaf.total;
+            sum.1 += if *inside { leaf.total } else { 0.0 };
+        }
+        sums.into_iter().all(|(value, (all, both))| {
+            let itself = pattern.len() == 1 && pattern.get(&attribute) == Some(&value);
+            itself || both < 0.8 * (all + held - both)
+        })
+    })
 }
 
 fn happen(
@@ -231,5 +286,31 @@ fn happen(
         leaf.failed = dice.hits(leaf.total, now.min(0.98));
         leaf.usual_total = (leaf.total * world.periods * dice.factor(0.1)).round();
         leaf.usual_failed = dice.hits(leaf.usual_total, *rate);
+    }
+}
+
+/// What no cause explains: leaves that are not known from before, and storms of
+/// one client each.
+fn disturb(family: &Family, table: &mut Table, lifts: &[(Pattern, f64)], dice: &mut Dice) {
+    if family.absent > 0.0 {
+        for leaf in &mut table.leaves {
+            if dice.chance(family.absent) {
+                leaf.usual_failed = 0.0;
+                leaf.usual_total = 0.0;
+            }
+        }
+    }
+    let failed: f64 = table.leaves.iter().map(|leaf| leaf.failed).sum();
+    let apart: Vec<usize> = (0..table.leaves.len())
+        .filter(|at| !lifts.iter().any(|(p, _)| table.leaves[*at].matches(p)))
+        .collect();
+    if apart.is_empty() || family.storms.1 == 0 {
+        return;
+    }
+    for _ in 0..within(dice, family.storms) {
+        let leaf = &mut table.leaves[apart[dice.below(apart.len())]];
+        let tries = (failed * dice.between(0.03, 0.1)).round();
+        leaf.failed += tries;
+        leaf.total += tries;
     }
 }

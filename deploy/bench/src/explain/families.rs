@@ -2,7 +2,9 @@
 //! leaves, a forecast with its error, causes of one to three attributes that
 //! raise the rate of all their leaves alike (the ripple effect), at several
 //! levels of noise; and two that are nearer to life: viewers of one live stream
-//! and devices of a bank.
+//! and devices of a bank. The hard ones are in [`hard`].
+
+use super::hard;
 
 /// What a family's tables have in common; pairs are ranges.
 #[derive(Debug, Clone)]
@@ -35,6 +37,12 @@ pub(crate) struct Family {
     pub(crate) covers: (f64, f64),
     /// How strongly the values of an attribute follow another one's.
     pub(crate) follows: f64,
+    /// Leaves where one retrying client adds failures that nothing explains.
+    pub(crate) storms: (usize, usize),
+    /// Share of the whole traffic that a single leaf holds.
+    pub(crate) giant: f64,
+    /// Share of leaves that nothing is known of from before.
+    pub(crate) absent: f64,
 }
 
 impl Family {
@@ -58,6 +66,9 @@ impl Family {
             uneven: 0.1,
             covers: (1.0, 1.0),
             follows: 0.0,
+            storms: (0, 0),
+            giant: 0.0,
+            absent: 0.0,
         }
     }
 
@@ -124,6 +135,9 @@ impl Family {
             Self::devices("devices", Some((1.0, 3.0))),
             Self::devices("devices, alone", None),
         ]
+        .into_iter()
+        .chain(hard::families())
+        .collect()
     }
 
     /// Tables without a cause: whatever is printed is wrong.
@@ -162,15 +176,18 @@ impl Family {
             none(Self::devices("", Some((1.0, 3.0))), "healthy devices"),
             none(Self::devices("", None), "healthy devices, alone"),
         ]
+        .into_iter()
+        .chain(hard::nulls())
+        .collect()
     }
 
-    fn named(self, name: &'static str) -> Self {
+    pub(super) fn named(self, name: &'static str) -> Self {
         Self { name, ..self }
     }
 
     /// Viewers of one channel who stall: sparse, tiny leaves, attributes that
     /// hang together, a short comparison.
-    fn stream() -> Self {
+    pub(super) fn stream() -> Self {
         Self {
             sizes: vec![(20, 32), (4, 8), (3, 8), (3, 6), (2, 2), (3, 5)],
             density: (0.03, 0.15),

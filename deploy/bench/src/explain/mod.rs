@@ -7,6 +7,7 @@
 mod dice;
 mod draw;
 mod families;
+mod hard;
 mod rivals;
 mod table;
 
@@ -30,9 +31,23 @@ const TABLES: u64 = 60;
 fn limits(name: &str) -> (f64, f64) {
     match name {
         "one attribute" | "two attributes" => (0.95, 0.99),
-        "noise 0.1" | "noise 0.2" | "devices" | "stream" => (0.92, 0.97),
+        "noise 0.1"
+        | "noise 0.2"
+        | "devices"
+        | "stream"
+        | "sparse leaves"
+        | "weak causes"
+        | "short comparison"
+        | "thousands of values"
+        | "one giant leaf"
+        | "gaps in the comparison" => (0.92, 0.97),
         "noise 0.4" | "devices, alone" | "derived measure" | "two causes" => (0.90, 0.95),
-        "three attributes" | "stream, uneven" => (0.85, 0.95),
+        "three attributes"
+        | "stream, uneven"
+        | "three of five attributes"
+        | "all fail more"
+        | "stream, short comparison"
+        | "stream, all worse" => (0.85, 0.95),
         "three causes" => (0.82, 0.90),
         _ => (0.75, 0.85),
     }
@@ -107,11 +122,23 @@ fn silence(seed: u64, number: usize, family: &Family) -> Result<Gate, Failure> {
         ours: ours / tables,
         interval: share_interval(ours, tables),
         rivals: theirs.map(|(name, wrong)| (name, wrong / tables)).to_vec(),
-        // Where every value strays, some stray far: that is no accident of chance.
-        floor: if family.wander > 0.0 { 0.4 } else { 0.1 },
+        floor: allowed(family),
         aim: 0.0,
         cases: usize::try_from(TABLES)?,
     })
+}
+
+/// Share of tables without a cause for which one may be named.
+fn allowed(family: &Family) -> f64 {
+    if family.wander > 0.0 {
+        // Where every value strays, some stray far: that is no accident of chance.
+        0.4
+    } else if family.by_value >= 0.4 {
+        // So do storms, and values of very different nature.
+        0.25
+    } else {
+        0.1
+    }
 }
 
 /// Seconds for 50,000 leaves of six attributes, two causes among them.
@@ -192,6 +219,6 @@ mod tests {
             })
             .filter(|table| !explained(table).unwrap().is_empty())
             .count();
-        assert!(wrong <= 9, "{wrong} of 180");
+        assert!(wrong <= 24, "{wrong} of 360");
     }
 }
