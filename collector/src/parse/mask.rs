@@ -47,6 +47,7 @@ pub(crate) fn mask_in_place(text: &mut String) {
     }
 }
 
+#[inline(never)]
 fn replace(text: &mut String, traces: u8) {
     for (trace, replacer) in REPLACERS {
         if traces & trace != 0
@@ -71,7 +72,6 @@ pub(crate) fn clip(mut text: String, limit: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::traces::BLOCK;
     use super::*;
     use proptest::prelude::*;
 
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn what_is_masked_is_seen_wherever_it_stands() {
-        for at in 0..3 * BLOCK {
+        for at in 0..48 {
             let before = "x".repeat(at);
             for (secret, masked) in [
                 (r"C:\Users\wang\a.b", r"C:\Users\***\***.b"),

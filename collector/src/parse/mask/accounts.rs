@@ -87,6 +87,51 @@ fn account_start(before: &str) -> Option<usize> {
         .then_some(begin)
 }
 
+/// Bytes of a domain's name, as far as they are ASCII.
+const DOMAIN: [bool; 256] = {
+    let mut domain = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        domain[byte as usize] = byte.is_ascii_alphanumeric();
+        byte += 1_u8;
+    }
+    domain[b'-' as usize] = true;
+    domain[b'_' as usize] = true;
+    domain[b'.' as usize] = true;
+    domain
+};
+
+/// Whether what stands before a backslash may be an account's domain: never
+/// missing one that [`account_start`] finds, as all that is no ASCII counts as
+/// whatever makes it one.
+pub(super) fn may_be_account(before: &[u8]) -> bool {
+    let begin = before.iter().rposition(|byte| !DOMAIN[usize::from(*byte)]);
+    let Some(last) = begin else {
+        return false;
+    };
+    if last + 1 == before.len() {
+        return !before[last].is_ascii();
+    }
+    may_end_in_call(&before[..=last])
+}
+
+/// Whether a text may end in a word that calls what follows a user, and what
+/// stands between the two.
+fn may_end_in_call(text: &[u8]) -> bool {
+    let between = |byte: &u8| b" \t:='\"".contains(byte);
+    let Some(end) = text.iter().rposition(|byte| !between(byte)) else {
+        return false;
+    };
+    if !text[end].is_ascii() {
+        return true;
+    }
+    let called = &text[..=end];
+    let start = called.iter().rposition(|byte| !byte.is_ascii_alphabetic());
+    let word = &called[start.map_or(0, |before| before + 1)..];
+    let is = |known: &str| word.eq_ignore_ascii_case(known.as_bytes());
+    called.len() < text.len() && CALLED.iter().any(|known| is(known))
+}
+
 fn ends_name(c: char) -> bool {
     c.is_whitespace() || "\\/\"'<>|,;:()[]*?=".contains(c)
 }

@@ -3,10 +3,7 @@
 //! Promise: where something is to be masked, its trace is found; a trace alone
 //! proves nothing.
 
-#![expect(
-    clippy::needless_bitwise_bool,
-    reason = "lazy operators are branches, and branches are no vector code"
-)]
+use super::accounts;
 
 /// Traces, as flags.
 pub(super) const HOME: u8 = 1;
@@ -16,132 +13,122 @@ pub(super) const ACCOUNT: u8 = 8;
 pub(super) const DOCUMENT: u8 = 16;
 
 /// Bytes that are looked at together, each with the two behind it.
-pub(super) const BLOCK: usize = 16;
+const BLOCK: usize = 16;
 const WINDOW: usize = BLOCK + 2;
 
 /// Nothing shorter can be masked: `a:@b`.
 const SHORTEST: usize = 4;
-
-/// Looks for one trace in a text.
-type Look = fn(&[u8]) -> u8;
-
-/// Who looks closer where a trace is hinted at.
-const LOOKS: [(u8, Look); 3] = [(HOME, home), (ACCOUNT, called), (DOCUMENT, document)];
 
 /// Which traces a text holds.
 pub(super) fn traces(text: &[u8]) -> u8 {
     if text.len() < SHORTEST {
         return 0;
     }
-    let mut hints = fold(text, hint);
-    if let [.., before, last] = text {
-        // From the last two bytes on, only these can matter.
-        hints |= ACCOUNT * u8::from(*before == b'\\');
-        hints |= CREDENTIALS * u8::from((*before == b'@') | (*last == b'@'));
-    }
-    if hints == 0 {
-        return 0;
-    }
-    let mut found = hints & (CREDENTIALS | SID);
-    for (trace, look) in LOOKS {
-        if hints & trace != 0 {
-            found |= look(text);
+    let mut found = 0;
+    each_window(text, |start, window| {
+        // Every hint is the lowest bit of its byte.
+        let mut hints = u128::from_le_bytes(hints(window));
+        while hints != 0 {
+            found |= trace_at(text, start + hints.trailing_zeros() as usize / 8);
+            hints &= hints - 1;
+        }
+    });
+    // Two bytes stand behind none in a window.
+    for at in text.len() - 2..text.len() {
+        if matches!(text[at], b'\\' | b'@') {
+            found |= trace_at(text, at);
         }
     }
     found
 }
 
-/// What single bytes and pairs hint at: a separator before a home, a backslash
-/// behind a domain, the dot before a document's kind; and the traces that are as
-/// short: the `@` behind a password, `s-1` of a SID.
+/// Which bytes of a window may be traces: separators, an `@`, a dot before a
+/// letter, what stands before the revision of a SID. It neither branches nor
+/// stops early: then this becomes vector code.
 #[inline]
-fn hint(byte: u8, next: u8, third: u8) -> u8 {
-    let back = byte == b'\\';
-    (HOME * u8::from(back | (byte == b'/')))
-        | (ACCOUNT * u8::from(back))
-        | (CREDENTIALS * u8::from(byte == b'@'))
-        | (DOCUMENT * u8::from((byte == b'.') & (next >= b'A')))
-        | (SID * u8::from((byte | 0x20 == b's') & (next == b'-') & (third == b'1')))
-}
-
-/// A separator and how the folders begin that hold homes.
-#[inline(never)]
-fn home(text: &[u8]) -> u8 {
-    fold(text, |byte, next, third| {
-        let (next, third) = (next | 0x20, third | 0x20);
-        let users = (next == b'u') & (third == b's');
-        let documents = (next == b'd') & (third == b'o');
-        let profiles = (next == b'p') & (third == b'r');
-        let homes = (next == b'h') & (third == b'o');
+#[expect(
+    clippy::needless_bitwise_bool,
+    reason = "lazy operators are branches, and branches are no vector code"
+)]
+fn hints(window: &[u8; WINDOW]) -> [u8; BLOCK] {
+    let mut hints = [0; BLOCK];
+    for (at, hint) in hints.iter_mut().enumerate() {
+        let (byte, next, third) = (window[at], window[at + 1], window[at + 2]);
         let separator = (byte == b'\\') | (byte == b'/');
-        HOME * u8::from(separator & (users | documents | profiles | homes))
-    })
+        let kind = (byte == b'.') & (next >= b'A');
+        let revision = (next == b'-') & (third == b'1');
+        *hint = u8::from(separator | (byte == b'@') | kind | revision);
+    }
+    hints
 }
 
-/// A part of each word that calls an account so, one that few others have.
+/// What a byte and those around it are a trace of.
 #[inline(never)]
-fn called(text: &[u8]) -> u8 {
-    fold(text, |byte, next, third| {
-        // The last characters of the Chinese words, for person and number.
-        let person = (byte == 0xe6) & (next == 0x88) & (third == 0xb7);
-        let number = (byte == 0xe5) & (next == 0x8f) & (third == 0xb7);
-        let chinese = person | number;
-        let (byte, next, third) = (byte | 0x20, next | 0x20, third | 0x20);
-        let user = (byte == b'u') & (next == b's') & (third == b'e');
-        let account = (byte == b'c') & (next == b'c') & (third == b'o');
-        let name = (byte == b'n') & (next == b'a') & (third == b'm');
-        let logon = (byte == b'g') & (next == b'o') & (third == b'n');
-        let owner = (byte == b'w') & (next == b'n') & (third == b'e');
-        let by = (byte == b'b') & (next == b'y');
-        ACCOUNT * u8::from(user | account | name | logon | owner | by | chinese)
-    })
+fn trace_at(text: &[u8], at: usize) -> u8 {
+    let behind = &text[at + 1..];
+    match text[at] {
+        b'\\' if accounts::may_be_account(&text[..at]) => ACCOUNT | home(behind),
+        b'\\' | b'/' => home(behind),
+        b'@' => CREDENTIALS,
+        b'.' => document(behind),
+        b's' | b'S' => SID,
+        _ => 0,
+    }
 }
 
-/// A dot and how the kinds of documents begin: `.do`, `.xl`, `.pp`, `.pd`,
-/// `.ms`, `.ps`, `.os`, `.od`, `.rt`, `.em`, `.vs`, `.wp`, `.et`, `.dp` and `.of`.
-#[inline(never)]
-fn document(text: &[u8]) -> u8 {
-    fold(text, |byte, next, third| {
-        let (next, third) = (next | 0x20, third | 0x20);
-        let (p, o) = (next == b'p', next == b'o');
-        let (d, s) = (third == b'd', third == b's');
-        let mails = ((next == b'm') | p | o) & s;
-        let open = (p | o) & d;
-        let office = ((next == b'd') & (third == b'o')) | ((next == b'x') & (third == b'l'));
-        let others = (p & (third == b'p')) | ((next == b'r') & (third == b't'));
-        let saved = ((next == b'e') & ((third == b'm') | (third == b't'))) | ((next == b'v') & s);
-        let pages = ((next == b'w') | (next == b'd')) & (third == b'p');
-        let fixed = o & (third == b'f');
-        let more = saved | pages | fixed;
-        DOCUMENT * u8::from((byte == b'.') & (mails | open | office | others | more))
-    })
-}
-
-/// All that `flags` says of a byte and the two behind it, wherever two stand
-/// behind one. It neither branches nor stops early, and nor may `flags`:
-/// then this becomes vector code.
+/// How the folders begin that hold homes.
 #[inline]
-fn fold(text: &[u8], flags: impl Fn(u8, u8, u8) -> u8) -> u8 {
-    let mut found = [0; BLOCK];
-    let mut look = |window: &[u8; WINDOW]| {
-        for (at, found) in found.iter_mut().enumerate() {
-            *found |= flags(window[at], window[at + 1], window[at + 2]);
-        }
-    };
+fn home(behind: &[u8]) -> u8 {
+    HOME * u8::from(matches!(&start(behind), b"us" | b"do" | b"pr" | b"ho"))
+}
+
+/// How the kinds of documents begin.
+#[inline]
+fn document(behind: &[u8]) -> u8 {
+    let is_kind = matches!(
+        &start(behind),
+        b"do"
+            | b"xl"
+            | b"pp"
+            | b"pd"
+            | b"ms"
+            | b"ps"
+            | b"os"
+            | b"od"
+            | b"rt"
+            | b"em"
+            | b"vs"
+            | b"wp"
+            | b"et"
+            | b"dp"
+            | b"of"
+    );
+    DOCUMENT * u8::from(is_kind)
+}
+
+/// The first two letters, in lower case.
+#[inline]
+fn start(text: &[u8]) -> [u8; 2] {
+    let start = text.first_chunk().copied().unwrap_or_default();
+    start.map(|byte: u8| byte.to_ascii_lowercase())
+}
+
+/// Shows every byte of a text in a window, wherever two stand behind it.
+#[inline]
+fn each_window(text: &[u8], mut look: impl FnMut(usize, &[u8; WINDOW])) {
     // The last window overlaps the one before; only a short text is copied.
     if let Some(last) = text.last_chunk() {
-        look(last);
-        let mut rest = text;
-        while let Some(window) = rest.first_chunk() {
-            look(window);
-            rest = &rest[BLOCK..];
+        look(text.len() - WINDOW, last);
+        let mut start = 0;
+        while let Some(window) = text[start..].first_chunk() {
+            look(start, window);
+            start += BLOCK;
         }
     } else {
         let mut short = [0; WINDOW];
         short[..text.len()].copy_from_slice(text);
-        look(&short);
+        look(0, &short);
     }
-    found.iter().fold(0, |all, found| all | found)
 }
 
 #[cfg(test)]
