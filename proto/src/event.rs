@@ -25,7 +25,7 @@ pub type Extra = BTreeMap<Cow<'static, str>, Cow<'static, str>>;
 ///
 /// A text field that the record does not state is empty; a number that it does
 /// not state is `None`. Result codes are HRESULTs in their 32-bit form.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UpdateEvent {
     /// Identity; see [`crate::ids`].
     pub event_id: EventId,
@@ -115,7 +115,64 @@ pub struct UpdateEvent {
     pub extra: Extra,
 }
 
+impl Default for UpdateEvent {
+    fn default() -> Self {
+        Self::of_log(Arc::default())
+    }
+}
+
 impl UpdateEvent {
+    /// An event of a log that states nothing yet. Events are large: this one is
+    /// written once, where it is wanted.
+    #[inline]
+    pub fn of_log(origin: Arc<str>) -> Self {
+        Self {
+            event_id: EventId::default(),
+            source_kind: SourceKind::default(),
+            phase: Phase::default(),
+            result: EventResult::default(),
+            completeness: 0,
+            parser_version: 0,
+            printed_at_ms: None,
+            occurred_at_ms: None,
+            time_source: TimeSource::default(),
+            observed_at_ms: 0,
+            hresult: None,
+            nested_status: None,
+            operation_result: None,
+            revision: None,
+            corruptions_detected: None,
+            repaired: None,
+            duration_s: None,
+            reboot_required: None,
+            noise: false,
+            position: 0,
+            source: Cow::Borrowed(""),
+            kb: String::new(),
+            identifier: String::new(),
+            package: String::new(),
+            title: String::new(),
+            update_guid: String::new(),
+            component: String::new(),
+            component_version: String::new(),
+            arch: String::new(),
+            file: String::new(),
+            hash_expected: String::new(),
+            hash_actual: String::new(),
+            mark: String::new(),
+            operation: String::new(),
+            health: String::new(),
+            client: String::new(),
+            session_id: String::new(),
+            failure_source: String::new(),
+            start_state: String::new(),
+            target_state: String::new(),
+            origin,
+            evidence: String::new(),
+            extra: Extra::new(),
+        }
+    }
+
     /// Counts the stated fields into [`UpdateEvent::completeness`].
     pub fn rate_completeness(&mut self) {
         let texts = self.texts().iter().filter(|text| !text.is_empty()).count();

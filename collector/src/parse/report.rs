@@ -51,36 +51,49 @@ impl Report<'_> {
         phase: Phase,
         result: EventResult,
     ) -> UpdateEvent {
+        self.begin_by("", anchor, phase, result)
+    }
+
+    /// As [`Report::begin`], of a record by this writer.
+    pub(crate) fn begin_by(
+        &self,
+        writer: &'static str,
+        anchor: &Anchor<'_>,
+        phase: Phase,
+        result: EventResult,
+    ) -> UpdateEvent {
         let text = if anchor.row.is_empty() {
             anchor.head
         } else {
             anchor.row
         };
-        let mut event = self.blank(phase, result);
-        event.event_id = EventId::of_text(
-            &self.origin.device_id,
-            self.source_kind,
-            anchor.head,
-            anchor.row,
-        );
-        event.printed_at_ms = anchor.printed_at_ms;
-        event.position = anchor.number;
         let text = &text[..text.len().min(2 * MAX_EVIDENCE_LEN)];
-        event.evidence.reserve(text.len() + FURTHER_LINES_LEN);
-        event.evidence.push_str(&log_text(text));
-        event
+        let mut evidence = String::with_capacity(text.len() + FURTHER_LINES_LEN);
+        evidence.push_str(&log_text(text));
+        let (device_id, kind) = (&self.origin.device_id, self.source_kind);
+        UpdateEvent {
+            event_id: EventId::of_text(device_id, kind, anchor.head, anchor.row),
+            printed_at_ms: anchor.printed_at_ms,
+            position: anchor.number,
+            source: writer.into(),
+            evidence,
+            ..self.blank(phase, result)
+        }
     }
 
     /// An event without a text record behind it.
-    #[inline]
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "events are large: they are made in their place"
+    )]
     pub(crate) fn blank(&self, phase: Phase, result: EventResult) -> UpdateEvent {
         UpdateEvent {
             source_kind: self.source_kind,
             phase,
             result,
             parser_version: PARSER_VERSION,
-            origin: Arc::clone(self.log),
-            ..UpdateEvent::default()
+            ..UpdateEvent::of_log(Arc::clone(self.log))
         }
     }
 
@@ -98,17 +111,6 @@ impl Report<'_> {
         }
     }
 
-    /// Counts the code of a log that prints none without an event: one that
-    /// nobody ever named may be new in Windows. Whether there was one.
-    fn note_code(&mut self, event: &UpdateEvent) -> bool {
-        if !NOTED_BY_GRAMMAR.contains(&self.source_kind) {
-            let is_known = |code| ResultCode(code).symbol().is_some();
-            let known = event.hresult.is_some_and(is_known);
-            self.counts.note_code(event.hresult, known);
-        }
-        event.hresult.is_some()
-    }
-
     /// Hands an event in.
     pub(crate) fn tell(&mut self, event: UpdateEvent) {
         self.tell_again(event, &mut false);
@@ -117,10 +119,10 @@ impl Report<'_> {
     /// Hands an event in that may be told several times while its record is
     /// read; its code counts once, and then is `noted`.
     pub(crate) fn tell_again(&mut self, event: UpdateEvent, noted: &mut bool) {
-        *noted = *noted || self.note_code(&event);
         // Completed in its place: events are large.
         self.out.push(event);
         if let Some(event) = self.out.last_mut() {
+            *noted = *noted || note_code(self.source_kind, event, self.counts);
             self.clock.resolve(event);
             keep_limits(event);
             event.rate_completeness();
@@ -131,6 +133,17 @@ impl Report<'_> {
 /// Logs whose grammars take note of codes themselves, told or not.
 const NOTED_BY_GRAMMAR: [SourceKind; 3] =
     [SourceKind::Cbs, SourceKind::Dism, SourceKind::WindowsUpdate];
+
+/// Counts the code of a log that prints none without an event: one that nobody
+/// ever named may be new in Windows. Whether there was one.
+fn note_code(source_kind: SourceKind, event: &UpdateEvent, counts: &mut ParseCounts) -> bool {
+    if !NOTED_BY_GRAMMAR.contains(&source_kind) {
+        let is_known = |code| ResultCode(code).symbol().is_some();
+        let known = event.hresult.is_some_and(is_known);
+        counts.note_code(event.hresult, known);
+    }
+    event.hresult.is_some()
+}
 
 /// Name of a log or channel as events carry it: masked, within its limit.
 pub(crate) fn log_name(name: &str) -> Arc<str> {
@@ -147,10 +160,13 @@ pub(crate) fn add_evidence(event: &mut UpdateEvent, line: &[u8]) {
 
 /// Text of a field; it is masked where its event is handed in.
 pub(crate) fn text(bytes: &[u8]) -> String {
-    let text = log_text(bytes.trim_ascii());
+    let bytes = bytes.trim_ascii();
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return log_text(bytes).trim().to_owned();
+    };
     let is_visible = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_graphic);
-    if is_visible(text.as_bytes().first()) && is_visible(text.as_bytes().last()) {
-        return text.into_owned();
+    if is_visible(bytes.first()) && is_visible(bytes.last()) {
+        return text.to_owned();
     }
     text.trim().to_owned()
 }
@@ -188,23 +204,24 @@ fn keep_limits(event: &mut UpdateEvent) {
         &mut event.start_state,
         &mut event.target_state,
     ];
-    // What is borrowed is a word of ours.
-    let owned = |text| match text {
-        &mut Cow::Owned(ref mut text) => Some(text),
-        Cow::Borrowed(_) => None,
-    };
-    let shared = event.extra.values_mut().chain([&mut event.source]);
-    let texts = texts.into_iter().chain(shared.filter_map(owned));
-    for text in texts.filter(|text| !text.is_empty()) {
-        mask_in_place(text);
-        clip_in_place(text, MAX_TEXT_LEN);
+    for text in texts {
+        limit(text, MAX_TEXT_LEN);
     }
-    mask_in_place(&mut event.evidence);
-    clip_in_place(&mut event.evidence, MAX_EVIDENCE_LEN);
+    for text in event.extra.values_mut().chain([&mut event.source]) {
+        // What is borrowed is a word of ours.
+        if let Cow::Owned(text) = text {
+            limit(text, MAX_TEXT_LEN);
+        }
+    }
+    limit(&mut event.evidence, MAX_EVIDENCE_LEN);
 }
 
-fn clip_in_place(text: &mut String, limit: usize) {
-    if text.len() > limit {
-        *text = clip(std::mem::take(text), limit);
+fn limit(text: &mut String, length: usize) {
+    if text.is_empty() {
+        return;
+    }
+    mask_in_place(text);
+    if text.len() > length {
+        *text = clip(std::mem::take(text), length);
     }
 }
