@@ -36,6 +36,16 @@ const LONGEST_MASKED_STAMP: usize = 40;
 const LONGEST_PREFIX: usize = 64;
 const SHORTEST_STAMP: usize = 5;
 
+/// Levels in their columns: arrays, as to compare them is no call.
+const LEVELS: [(&[u8; 24], Level); 3] = [
+    (b", Info                  ", Level::Info),
+    (b", Error                 ", Level::Error),
+    (b", Warning               ", Level::Warning),
+];
+
+/// Letters of `CBS` and `CSI`.
+const WRITER_LEN: usize = 3;
+
 /// Who writes records: a line without a stamp is a head only with one of them.
 const WRITERS: [&[u8]; 10] = [
     b"CBS", b"CSI", b"DISM", b"DEPLOY", b"DPX", b"SXS", b"TI", b"SP", b"MIG", b"MOUPG",
@@ -51,7 +61,7 @@ impl<'a> Head<'a> {
     pub(crate) fn read_after(last: &mut LastStamp, line: &'a [u8]) -> Option<Self> {
         if let Some(ms) = last.read(line) {
             let rest = line[STAMP_LEN..].strip_prefix(b", ")?;
-            return Self::padded(rest, ms).or_else(|| Self::behind_stamp(rest, Some(ms)));
+            return Self::behind_stamp(rest, Some(ms));
         }
         if let Some((ms, rest)) = stamp_inside(last, line) {
             return Self::behind_stamp(rest, Some(ms));
@@ -64,15 +74,21 @@ impl<'a> Head<'a> {
         WRITERS.contains(&head.source).then_some(head)
     }
 
-    /// What nearly every record of servicing has behind its stamp, in columns.
-    fn padded(rest: &'a [u8], ms: i64) -> Option<Self> {
-        let rest = rest.strip_prefix(b"Info                  ")?;
-        let (source, message) = rest.split_at_checked(3)?;
-        let message = message.strip_prefix(b"    ")?;
-        matches!(source, b"CBS" | b"CSI").then(|| Self {
+    /// As [`Head::read_after`], quicker still, for what nearly every record of
+    /// servicing has, in columns; `None` proves nothing.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "runs for every line")]
+    pub(crate) fn read_usual(last: &mut LastStamp, line: &'a [u8]) -> Option<Self> {
+        let ms = last.read(line)?;
+        let rest = &line[STAMP_LEN..];
+        let (level, rest) = rest.split_first_chunk()?;
+        let (writer, message) = rest.split_first_chunk()?;
+        let (_, level) = LEVELS.iter().find(|(column, _)| *column == level)?;
+        let usual = writer == b"CBS    " || writer == b"CSI    ";
+        usual.then(|| Self {
             printed_at_ms: Some(ms),
-            level: Level::Info,
-            source,
+            level: *level,
+            source: &writer[..WRITER_LEN],
             message: message.trim_ascii(),
         })
     }

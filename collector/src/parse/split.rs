@@ -9,7 +9,6 @@ mod ends;
 use std::borrow::Cow;
 
 use super::encoding::{Encoding, TELLING_LEN, without_mark};
-use super::scan;
 
 /// Longest unit that is kept, in bytes of the file.
 pub(crate) const MAX_UNIT_LEN: usize = 64 * 1024;
@@ -109,8 +108,7 @@ impl Splitter {
     /// lie here whole, and returns the rest from the first that does not.
     fn whole_lines<'a>(&mut self, bytes: &'a [u8], each: &mut impl FnMut(&Line<'_>)) -> &'a [u8] {
         let mut start = 0;
-        while let Some(length) = scan::place(&bytes[start..], b'\n') {
-            let end = start + length;
+        for end in memchr::memchr_iter(b'\n', bytes) {
             let line = &bytes[start..end];
             if line.len() > MAX_UNIT_LEN {
                 break;

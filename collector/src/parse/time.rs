@@ -8,7 +8,11 @@ mod hidden;
 
 pub(crate) use self::civil::{civil_ms, show};
 pub(crate) use self::culture::culture_instant;
-pub(crate) use self::hidden::{archive_instant, session_halves, session_instant, uuid_instant};
+pub(crate) use self::hidden::{
+    archive_instant, filetime_instant, session_halves, session_instant, uuid_instant,
+};
+
+use super::scan;
 
 /// Fixed-width decimal field.
 fn field(text: &[u8]) -> Option<i64> {
@@ -52,21 +56,33 @@ pub(crate) fn panther_stamp(line: &[u8]) -> Option<i64> {
     stamp(line, |byte| byte == b'-')
 }
 
+/// Bytes of a Panther stamp, with its comma.
+const STAMP_LEN: usize = 20;
+
 /// The last Panther stamp: records come by the dozen in one second.
 #[derive(Debug, Default)]
 pub(crate) struct LastStamp {
-    text: [u8; 20],
+    text: [u8; STAMP_LEN],
     ms: Option<i64>,
 }
 
 impl LastStamp {
     /// As [`panther_stamp`].
+    #[inline]
     pub(crate) fn read(&mut self, line: &[u8]) -> Option<i64> {
         let text = line.first_chunk()?;
-        if self.text != *text {
-            self.text = *text;
-            self.ms = panther_stamp(text);
+        if self.text == *text {
+            return self.ms;
         }
+        self.read_new(text)
+    }
+
+    #[inline(never)]
+    fn read_new(&mut self, text: &[u8; STAMP_LEN]) -> Option<i64> {
+        // A line without a stamp often stands between two of the same second.
+        let ms = panther_stamp(text)?;
+        self.text = *text;
+        self.ms = Some(ms);
         self.ms
     }
 }
@@ -98,20 +114,15 @@ pub(crate) fn legacy_stamp(line: &[u8]) -> Option<(i64, &[u8])> {
 /// UTC stamp of a CSI record: `2023/1/9:05:04:03.007`, not zero-padded.
 pub(crate) fn csi_stamp(text: &[u8]) -> Option<i64> {
     let mut parts = [0_i64; 7];
-    let mut bytes = text.iter();
+    let mut rest = text;
     for (part, end) in parts.iter_mut().zip(b"//:::. ") {
-        let mut digits = 0;
-        loop {
-            match bytes.next() {
-                Some(digit @ b'0'..=b'9') if digits < 4 => {
-                    *part = *part * 10 + i64::from(digit - b'0');
-                    digits += 1;
-                }
-                Some(byte) if byte == end && digits > 0 => break,
-                None if *end == b' ' && digits > 0 => break,
-                _ => return None,
-            }
-        }
+        let digits = scan::lead(&rest[..rest.len().min(4)], |byte| byte.is_ascii_digit());
+        *part = field(digits)?;
+        rest = match rest[digits.len()..].split_first() {
+            Some((byte, rest)) if byte == end && !digits.is_empty() => rest,
+            None if *end == b' ' && !digits.is_empty() => &[],
+            _ => return None,
+        };
     }
     let [year, month, day, hour, minute, second, ms] = parts;
     civil_ms([year, month, day], [hour, minute, second], ms)

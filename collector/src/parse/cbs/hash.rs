@@ -124,6 +124,7 @@ impl CbsGrammar {
         true
     }
 
+    #[inline]
     fn open_damage(&mut self, event: UpdateEvent, report: &mut Report<'_>) {
         if self.damages.len() == MAX_OPEN {
             self.close_damage(0, report);
@@ -187,15 +188,9 @@ fn read_hashes(event: &mut UpdateEvent, line: &[u8]) {
             event.hash_expected = text(hash);
         } else if scan::contains(label, b"Actual:") || scan::contains(label, b"Found:") {
             event.hash_actual = text(hash);
-            if !is_hexadecimal(hash) {
+            if !scan::is_hex(hash) {
                 put(event, "hash_encoding", "base64");
             }
         }
     }
-}
-
-/// Looks at all digits, without a branch for each: it becomes vector code.
-fn is_hexadecimal(hash: &[u8]) -> bool {
-    hash.iter()
-        .fold(true, |so_far, digit| so_far & digit.is_ascii_hexdigit())
 }

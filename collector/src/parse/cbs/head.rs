@@ -1,7 +1,7 @@
 //! The inner head of records that the component store writes into CBS.log:
 //! a sequence number, now and then a stamp in UTC, and flags.
 
-use super::super::time;
+use super::super::{scan, time};
 
 /// A CSI record's text, taken apart.
 pub(super) struct Csi<'a> {
@@ -24,10 +24,7 @@ impl<'a> Csi<'a> {
         let mut utc_ms = None;
         if let Some(stamp) = rest.strip_prefix(b"@") {
             utc_ms = time::csi_stamp(stamp);
-            rest = stamp
-                .iter()
-                .position(|byte| *byte == b' ')
-                .map_or(&[][..], |at| &stamp[at..]);
+            rest = scan::place(stamp, b' ').map_or(&[], |at| &stamp[at..]);
         }
         let mut message = rest.trim_ascii_start();
         if let [b'(', flag, b')', b' ', after @ ..] = message
@@ -42,9 +39,8 @@ impl<'a> Csi<'a> {
 /// What follows the sequence number: exactly so many hexadecimal digits.
 fn after_sequence(text: &[u8]) -> Option<&[u8]> {
     let (digits, rest) = text.split_first_chunk::<SEQUENCE_LEN>()?;
-    let is_number = digits.iter().all(u8::is_ascii_hexdigit);
     let ends = !rest.first().is_some_and(u8::is_ascii_hexdigit);
-    (is_number && ends).then_some(rest)
+    (scan::is_hex(digits) && ends).then_some(rest)
 }
 
 #[cfg(test)]

@@ -112,12 +112,12 @@ impl Memory {
 
     /// What is known of a session.
     pub(super) fn session(&self, id: &str) -> Option<&Session> {
-        self.sessions.iter().find(|session| session.id == id)
+        self.sessions.iter().rev().find(|session| session.id == id)
     }
 
     /// The session with this id, newly remembered if need be.
     pub(super) fn session_mut(&mut self, id: &str) -> &mut Session {
-        let at = self.sessions.iter().position(|session| session.id == id);
+        let at = self.sessions.iter().rposition(|session| session.id == id);
         let at = at.unwrap_or_else(|| {
             if self.sessions.len() == MAX_SESSIONS {
                 self.sessions.pop_front();
@@ -196,8 +196,9 @@ impl Folded {
     }
 
     fn hash_piece(&mut self) -> u64 {
-        self.piece.make_ascii_lowercase();
-        XxHash3_64::oneshot_with_seed(self.hash, &self.piece[..self.length])
+        let piece = &mut self.piece[..self.length];
+        piece.make_ascii_lowercase();
+        XxHash3_64::oneshot_with_seed(self.hash, piece)
     }
 
     fn finish(mut self) -> u64 {

@@ -100,32 +100,53 @@ pub(crate) struct CbsGrammar {
     finding: Option<Pending>,
     /// Corrupt driver files that may still be repaired.
     drivers: Vec<Pending>,
+    /// Number of the last record for which all that is open waits.
+    patient_until: u64,
     memory: Memory,
 }
 
 impl CbsGrammar {
     pub(crate) fn line(&mut self, line: &Line<'_>, report: &mut Report<'_>) {
-        let Some(head) = Head::read_after(&mut self.stamp, line.text) else {
+        if let Some(head) = Head::read_usual(&mut self.stamp, line.text) {
+            self.head_line(&head, line, report);
+        } else {
+            self.unusual_line(line, report);
+        }
+    }
+
+    #[inline(never)]
+    fn unusual_line(&mut self, line: &Line<'_>, report: &mut Report<'_>) {
+        if let Some(head) = Head::read_after(&mut self.stamp, line.text) {
+            self.head_line(&head, line, report);
+        } else {
             self.continuation(line, report);
-            return;
-        };
+        }
+    }
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "runs for every record")]
+    fn head_line(&mut self, head: &Head<'_>, line: &Line<'_>, report: &mut Report<'_>) {
         report.counts.records += 1;
         self.record.head.clear();
         self.record.head.extend_from_slice(line.text);
         self.record.start = (line.offset, line.number);
-        self.record.printed_at_ms = head.printed_at_ms;
         self.record.ordinal += 1;
+        if self.record.printed_at_ms != head.printed_at_ms {
+            self.memory.set_clock(head.printed_at_ms);
+        }
+        self.record.printed_at_ms = head.printed_at_ms;
         report.clock.note_head(line.number, head.printed_at_ms);
-        self.memory.set_clock(head.printed_at_ms);
-        if self.has_open() {
+        if self.is_impatient() {
             self.lose_patience(report);
         }
         self.wrapped = head.message.ends_with(b"=") && head.message.ends_with(b"[HRESULT =");
         if !self.wrapped {
-            self.dispatch(&head, report);
+            self.dispatch(head, report);
         }
     }
 
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "runs for every record")]
     fn dispatch(&mut self, head: &Head<'_>, report: &mut Report<'_>) {
         let understood = match head.source {
             b"CBS" => self.cbs_message(head.message, report),
@@ -145,6 +166,7 @@ impl CbsGrammar {
     }
 
     /// The rest of a record whose result a paste put on a line of its own.
+    #[inline(never)]
     fn unwrap_result(&mut self, text: &[u8], report: &mut Report<'_>) {
         self.wrapped = false;
         self.record.head.push(b' ');
@@ -172,6 +194,7 @@ impl CbsGrammar {
         report.counts.further_lines += u64::from(read);
     }
 
+    #[cold]
     /// A line of an excerpt whose records lost their heads: the message alone.
     fn headless(&mut self, line: &Line<'_>, report: &mut Report<'_>) -> bool {
         let message = line.text.trim_ascii();
@@ -185,46 +208,41 @@ impl CbsGrammar {
     }
 
     fn cbs_message(&mut self, message: &[u8], report: &mut Report<'_>) -> bool {
-        match message.first() {
-            Some(b'E') => {
-                self.exec_message(message, report) || self.execution_failed(message, report)
+        // Most records say nothing of updates, and their first letters tell.
+        let Some(start) = message.first_chunk() else {
+            return false;
+        };
+        match start {
+            b"Exec" => self.exec_message(message, report) || self.execution_failed(message, report),
+            b"Fail" if message.starts_with(b"Failed to ") => {
+                self.store_message(message, report) || self.execution_failed(message, report)
             }
-            Some(b'S') => {
-                let message = message.strip_prefix(b"SQM: ").unwrap_or(message);
-                self.session_message(message, report)
-                    || self.startup_message(message, report)
-                    || self.change_completion(message, report)
-                    || self.store_message(message, report)
-                    || self.summary_line(message, None, report)
-            }
-            Some(b'W') => self.failure_report(message, report),
-            Some(b'R') => {
-                self.change_completion(message, report) || self.startup_message(message, report)
-            }
-            Some(b'M') => self.store_message(message, report),
-            Some(b'F') => {
+            b"Sess" | b"Asyn" => self.session_message(message, report),
+            b"Star" | b"Shtd" | b"Sett" | b"Retr" | b"Prog" | b"Fail" => {
                 self.startup_message(message, report)
-                    || self.store_message(message, report)
-                    || self.execution_failed(message, report)
             }
-            Some(b'P') => {
-                self.startup_message(message, report) || self.execution_failed(message, report)
-            }
-            Some(b'A') => {
-                self.session_message(message, report) || self.archive_message(message, report)
-            }
-            Some(b'T') => {
-                self.transaction_message(message, report)
-                    || self.source_message(message, report)
-                    || self.summary_line(message, None, report)
-            }
-            Some(b'I' | b'D') => self.driver_message(message, report),
-            Some(b'U') => self.universal_time(message, report),
-            Some(b'(' | b'C' | b'O' | b'L') => self.summary_line(message, None, report),
+            b"Repo" | b"SQM:" => self.change_completion(message, report),
+            b"Stor" | b"Mark" => self.store_message(message, report),
+            b"Pack" => self.execution_failed(message, report),
+            b"WER:" => self.failure_report(message, report),
+            b"Arch" => self.archive_message(message, report),
+            b"Tran" => self.transaction_message(message, report),
+            b"The " => self.source_message(message, report),
+            b"Inst" | b"INST" | b"Doqe" => self.driver_message(message, report),
+            b"Univ" => self.universal_time(message, report),
+            b"Summ"
+            | b"Chec"
+            | b"Oper"
+            | b"Last"
+            | b"Tota"
+            | b"CBS "
+            | b"CSI "
+            | [b'(', b'p', b')', _] => self.summary_line(message, None, report),
             _ => false,
         }
     }
 
+    #[inline(never)]
     fn csi_record(&mut self, text: &[u8], report: &mut Report<'_>) -> bool {
         let csi = Csi::read(text);
         report.observe(
@@ -259,23 +277,11 @@ impl CbsGrammar {
     }
 
     fn begin(&self, report: &Report<'_>, phase: Phase, result: EventResult) -> UpdateEvent {
-        self.begin_by("CBS", report, phase, result)
+        report.begin_by("CBS", &self.record.anchor(), phase, result)
     }
 
     fn begin_csi(&self, report: &Report<'_>, phase: Phase, result: EventResult) -> UpdateEvent {
-        self.begin_by("CSI", report, phase, result)
-    }
-
-    fn begin_by(
-        &self,
-        writer: &'static str,
-        report: &Report<'_>,
-        phase: Phase,
-        result: EventResult,
-    ) -> UpdateEvent {
-        let mut event = report.begin(&self.record.anchor(), phase, result);
-        event.source = writer.into();
-        event
+        report.begin_by("CSI", &self.record.anchor(), phase, result)
     }
 
     /// A new scan, operation or boot begins with the current record: what is
@@ -284,6 +290,7 @@ impl CbsGrammar {
         self.memory.begin_scan(&self.record.head);
     }
 
+    #[inline]
     fn open(&self, event: UpdateEvent) -> Pending {
         Pending::open(event, self.record.start, self.record.ordinal).within(self.memory.scan)
     }

@@ -8,24 +8,6 @@ use super::super::report::Report;
 use super::super::scan;
 use super::CbsGrammar;
 
-/// Codes with the text that makes them noise; no text: always.
-const NOISE: &[(u32, &[u8])] = &[
-    (0x800f_0805, b""),
-    (0x8007_0490, b""),
-    (0x8007_0002, b""),
-    (0x8007_0003, b""),
-    (0x8007_0020, b""),
-    (0x8007_06ba, b""),
-    (0x8007_0216, b""),
-    (0x8007_0008, b"event"),
-    (0x8000_4005, b""),
-    (0x8007_000d, b"tick count"),
-    (0x800f_080d, b""),
-    (0x800f_090c, b""),
-    (0x800f_080c, b""),
-    (0x800f_0816, b""),
-];
-
 impl CbsGrammar {
     /// Takes note of a record's code, and tells a known false alarm as noise
     /// where it is asked for.
@@ -48,8 +30,13 @@ impl CbsGrammar {
     }
 }
 
+/// Whether a code is noise, some of them only with a certain text.
 pub(super) fn is_noise(code: u32, message: &[u8]) -> bool {
-    NOISE
-        .iter()
-        .any(|(noisy, mark)| *noisy == code && scan::contains(message, mark))
+    match code {
+        0x8000_4005 | 0x8007_0002 | 0x8007_0003 | 0x8007_0020 | 0x8007_0216 | 0x8007_0490
+        | 0x8007_06ba | 0x800f_0805 | 0x800f_080c | 0x800f_080d | 0x800f_0816 | 0x800f_090c => true,
+        0x8007_0008 => scan::contains(message, b"event"),
+        0x8007_000d => scan::contains(message, b"tick count"),
+        _ => false,
+    }
 }

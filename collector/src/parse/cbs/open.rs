@@ -91,11 +91,17 @@ impl CbsGrammar {
             .chain(&self.drivers)
     }
 
-    pub(super) fn has_open(&self) -> bool {
-        self.all_open().next().is_some()
+    /// Whether a new head ends something, or something has waited too long.
+    #[inline]
+    pub(super) fn is_impatient(&self) -> bool {
+        self.record.ordinal > self.patient_until
+            || self.row.is_some()
+            || self.finding.is_some()
+            || !self.damages.is_empty()
     }
 
     /// Closes what a new head ends, and what has waited too long.
+    #[inline(never)]
     pub(super) fn lose_patience(&mut self, report: &mut Report<'_>) {
         let now = self.record.ordinal;
         let stale = |pending: &Pending| now - pending.born > PATIENCE;
@@ -123,20 +129,48 @@ impl CbsGrammar {
         while self.drivers.first().is_some_and(stale) {
             self.drivers.remove(0).close(report);
         }
-        // Only of a package that was not refused is something still to be said.
-        let waited = |verdict: &Pending| {
-            let is_open = verdict.event.result == EventResult::Success;
-            now - verdict.born > if is_open { VERDICT_PATIENCE } else { PATIENCE }
-        };
+        let waited = |verdict: &Pending| now > verdict_waits_until(verdict);
         while self.verdicts.first().is_some_and(waited) {
             close_undecided(self.verdicts.remove(0), report);
         }
+        if now > self.patient_until {
+            self.patient_until = self.waits_until();
+        }
     }
+
+    /// Keeps a verdict until its session ends.
+    pub(super) fn push_verdict(&mut self, verdict: Pending, report: &mut Report<'_>) {
+        push_verdict(&mut self.verdicts, verdict, report);
+        self.verdicts_moved_up();
+    }
+
+    /// The verdict that is the oldest now may have waited too long already.
+    pub(super) fn verdicts_moved_up(&mut self) {
+        self.patient_until = 0;
+    }
+
+    /// Number of the last record for which all that is open waits, and all that
+    /// opens from now on; what a new head ends is not waited for.
+    fn waits_until(&self) -> u64 {
+        let singles = [&self.delta, &self.summary, &self.orphan];
+        let open = singles.into_iter().flatten().chain(self.drivers.first());
+        let verdict = self.verdicts.first();
+        open.map(|open| open.born + PATIENCE)
+            .chain(verdict.map(verdict_waits_until))
+            .fold(self.record.ordinal + PATIENCE, u64::min)
+    }
+}
+
+/// Number of the last record for which a verdict waits. Only of a package that
+/// was not refused is something still to be said.
+fn verdict_waits_until(verdict: &Pending) -> u64 {
+    let is_open = verdict.event.result == EventResult::Success;
+    verdict.born + if is_open { VERDICT_PATIENCE } else { PATIENCE }
 }
 
 /// Keeps verdicts until their session ends, of a few sessions at a time; the
 /// oldest give way undecided.
-pub(super) fn push_verdict(open: &mut Vec<Pending>, verdict: Pending, report: &mut Report<'_>) {
+fn push_verdict(open: &mut Vec<Pending>, verdict: Pending, report: &mut Report<'_>) {
     let is_first = |at: &usize| {
         let id = &open[*at].event.session_id;
         open[..*at]

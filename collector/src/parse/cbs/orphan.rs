@@ -93,5 +93,7 @@ impl CbsGrammar {
 fn is_end(message: &[u8]) -> bool {
     let message = message.strip_prefix(b"Exec: ").unwrap_or(message);
     let failed = message.strip_prefix(b"Failed to ");
-    failed.is_some_and(|rest| ENDS.iter().any(|end| rest.starts_with(end)))
+    // Most differ in their first letter.
+    let is = |rest: &[u8], end: &[u8]| rest.first() == end.first() && rest.starts_with(end);
+    failed.is_some_and(|rest| ENDS.iter().any(|end| is(rest, end)))
 }

@@ -30,13 +30,14 @@ impl CbsGrammar {
         let client = client.strip_suffix(b".").unwrap_or(client);
         // Ids only grow: after the clock was set back they run ahead of it,
         // one by one, and say nothing about the time.
-        let halves = time::session_halves(id).unwrap_or_default();
+        let known = time::session_halves(id);
+        let halves = known.unwrap_or_default();
         let last = std::mem::replace(&mut self.memory.last_session, halves);
         if halves != (last.0, last.1.wrapping_add(1)) {
             report.observe(
                 self.record.start.1,
                 self.record.printed_at_ms,
-                time::session_instant(id),
+                known.and_then(time::filetime_instant),
                 (TimeSource::SessionId, Trust::Firm),
             );
         }

@@ -85,8 +85,8 @@ impl CbsGrammar {
             Some(line) => self.record.row_anchor(line),
             None => self.record.anchor(),
         };
-        let mut event = report.begin(&anchor, Phase::CorruptionDetect, EventResult::Summary);
-        event.source = "CBS".into();
+        let (phase, result) = (Phase::CorruptionDetect, EventResult::Summary);
+        let event = report.begin_by("CBS", &anchor, phase, result);
         self.summary = Some(self.open(event));
     }
 
@@ -110,8 +110,7 @@ impl CbsGrammar {
         } else {
             (Phase::CorruptionDetect, EventResult::CorruptUnrepaired)
         };
-        let mut event = report.begin(&anchor, phase, result);
-        event.source = "CBS".into();
+        let mut event = report.begin_by("CBS", &anchor, phase, result);
         damage.describe(&mut event);
         self.row = Some(self.open(event));
         true

@@ -7,7 +7,6 @@ use kbwatch_proto::words::{EventResult, Phase};
 use super::super::outcome;
 use super::super::report::{Report, put, text};
 use super::super::scan;
-use super::open::push_verdict;
 use super::{CbsGrammar, package};
 
 impl CbsGrammar {
@@ -64,7 +63,7 @@ impl CbsGrammar {
         }
         self.adopt_orphan(code);
         let verdict = self.open(event);
-        push_verdict(&mut self.verdicts, verdict, report);
+        self.push_verdict(verdict, report);
     }
 
     /// `Corruption Repairing): ID [HRESULT…]`.
@@ -81,7 +80,7 @@ impl CbsGrammar {
         };
         event.result = outcome::of_code(code);
         let verdict = self.open(event);
-        push_verdict(&mut self.verdicts, verdict, report);
+        self.push_verdict(verdict, report);
     }
 
     /// `Session processing started.  Client: C, Session(Store Corruption …): ID`.
@@ -152,6 +151,7 @@ impl CbsGrammar {
             });
             verdict.close(report);
         }
+        self.verdicts_moved_up();
     }
 
     /// `WER: Generating failure report for package: P, status: 0x…, …`.
@@ -171,10 +171,11 @@ impl CbsGrammar {
         true
     }
 
-    /// `Reporting package change completion for package: P, current: …,
+    /// `[SQM: ]Reporting package change completion for package: P, current: …,
     /// original: …, target: …, status: 0x…, …`: tells a failure again that was
     /// reported, or alone where reports are off.
     pub(super) fn change_completion(&mut self, message: &[u8], report: &mut Report<'_>) -> bool {
+        let message = message.strip_prefix(b"SQM: ").unwrap_or(message);
         let Some(rest) = message.strip_prefix(b"Reporting package change completion for ") else {
             return false;
         };

@@ -90,10 +90,10 @@ fn account_start(before: &str) -> Option<usize> {
 /// Bytes of a domain's name, as far as they are ASCII.
 const DOMAIN: [bool; 256] = {
     let mut domain = [false; 256];
-    let mut byte = 0;
+    let mut byte = 0_u8;
     while byte < 128 {
         domain[byte as usize] = byte.is_ascii_alphanumeric();
-        byte += 1_u8;
+        byte += 1;
     }
     domain[b'-' as usize] = true;
     domain[b'_' as usize] = true;

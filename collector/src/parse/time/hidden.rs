@@ -13,7 +13,11 @@ const UNIX_UUID_TIME: i64 = 122_192_928_000_000_000;
 /// UTC instant at which a servicing session began: `hi_lo`, the decimal halves
 /// of a FILETIME. `None` for the small ids of setup.
 pub(crate) fn session_instant(id: &[u8]) -> Option<i64> {
-    let (high, low) = session_halves(id)?;
+    session_halves(id).and_then(filetime_instant)
+}
+
+/// UTC instant of both halves of a FILETIME.
+pub(crate) fn filetime_instant((high, low): (u32, u32)) -> Option<i64> {
     let filetime = (i64::from(high) << 32) | i64::from(low);
     let ms = (filetime - UNIX_FILETIME) / 10_000;
     plausible(ms)
@@ -28,12 +32,10 @@ pub(crate) fn session_halves(id: &[u8]) -> Option<(u32, u32)> {
 
 /// A whole number of decimal digits.
 fn half(digits: &[u8]) -> Option<u32> {
-    let mut value: u32 = 0;
-    for digit in digits {
-        let digit = char::from(*digit).to_digit(10)?;
-        value = value.checked_mul(10)?.checked_add(digit)?;
-    }
-    (!digits.is_empty()).then_some(value)
+    /// Nothing as long overflows before it is looked at.
+    const LONGEST: usize = 18;
+    let sound = (1..=LONGEST).contains(&digits.len());
+    sound.then(|| field(digits)).flatten()?.try_into().ok()
 }
 
 /// UTC instant inside a time-based UUID, such as a transaction's.
