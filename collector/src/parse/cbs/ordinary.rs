@@ -33,7 +33,9 @@ pub(super) fn stray_code(message: &[u8]) -> Option<u32> {
     }
     // The lowest ones are flags, such as those of what keeps the system awake.
     let failing = |at| scan::code(&message[at..]).filter(|code| *code > 0x8000_00ff);
-    memchr::memmem::find_iter(message, b"0x8").find_map(failing)
+    let codes = memchr::memchr_iter(b'x', message).filter_map(|at| at.checked_sub(1));
+    let mut codes = codes.filter(|at| message[*at..].starts_with(b"0x8"));
+    codes.find_map(failing)
 }
 
 /// Whether a record tells a failure in a wording that no rule knows.

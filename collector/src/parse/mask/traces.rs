@@ -69,11 +69,28 @@ fn trace_at(text: &[u8], at: usize) -> u8 {
     match text[at] {
         b'\\' if accounts::may_be_account(&text[..at]) => ACCOUNT | home(behind),
         b'\\' | b'/' => home(behind),
+        b'@' if is_stamp(&text[..at], behind) => 0,
         b'@' => CREDENTIALS,
         b'.' => document(behind),
         b's' | b'S' => SID,
         _ => 0,
     }
+}
+
+/// Whether this `@` stands in a stamp of the component store,
+/// `000001ec@2023/1/9:05:04`: a number alone before it, a year behind it. A
+/// password before a host has a colon before it, and mail goes to no year.
+#[inline]
+fn is_stamp(before: &[u8], behind: &[u8]) -> bool {
+    let Some((rest, number)) = before.split_last_chunk::<8>() else {
+        return false;
+    };
+    let is_year = |[a, b, c, d, end]: &[u8; 5]| {
+        [a, b, c, d].into_iter().all(u8::is_ascii_digit) && *end == b'/'
+    };
+    matches!(rest.last(), None | Some(b' ' | b'\t'))
+        && behind.first_chunk().is_some_and(is_year)
+        && number.iter().all(u8::is_ascii_hexdigit)
 }
 
 /// How the folders begin that hold homes.
@@ -100,10 +117,16 @@ fn document(behind: &[u8]) -> u8 {
             | b"vs"
             | b"wp"
             | b"et"
-            | b"dp"
             | b"of"
     );
-    DOCUMENT * u8::from(is_kind)
+    DOCUMENT * u8::from(is_kind || is_slides(behind))
+}
+
+/// `.dps`: descriptions of printers, `.dpb`, begin so too.
+#[inline]
+fn is_slides(behind: &[u8]) -> bool {
+    let kind: Option<&[u8; 3]> = behind.first_chunk();
+    kind.is_some_and(|kind| kind.eq_ignore_ascii_case(b"dps"))
 }
 
 /// The first two letters, in lower case.
